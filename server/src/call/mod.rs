@@ -1,0 +1,285 @@
+//! One call from answer to hang-up: the place where wire, ears, mind, mouth, desk and door meet.
+//!
+//! It translates and decides nothing: what the mind puts out is carried out, what the others report is handed to the
+//! mind. Every event is in the journal before it is acted on.
+
+mod agent;
+mod chronicle;
+mod ear;
+mod mind;
+mod signalling;
+mod speaking;
+mod turns;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use asr::{DecodeId, Decoded, RecognizerError};
+use call::{CallEvent, CallId, HangupBy, LegId, Moment, Pii, SessionId};
+use dialog::{Conversation, Input};
+use sip_bridge::{LegEvent, LegHandle};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
+
+pub(crate) use self::chronicle::Chronicle;
+pub(crate) use self::signalling::answer;
+
+use self::agent::AgentSide;
+use self::ear::Ear;
+use self::speaking::Speaking;
+use self::turns::Turns;
+use crate::desk_room::DeskNotice;
+use crate::house::House;
+use crate::http::CallControl;
+use crate::mouth::Rendered;
+use crate::tools::{ToolAnswer, ToolError};
+use crate::wire::{Line, RecordingOutcome, WireEvent};
+
+/// An answer to something a call has asked for.
+#[derive(Debug)]
+pub(crate) enum Note {
+    /// Recognised words.
+    Decoded { leg: LegId, id: DecodeId, result: Result<Decoded, RecognizerError> },
+    /// Of the desk, on who takes the call.
+    Desk(DeskNotice),
+    /// A clause as sound; `None` when it cannot be spoken.
+    Rendered { leg: LegId, token: u64, rendered: Option<Arc<Rendered>> },
+    /// Of a business system.
+    Tool { id: u64, result: Result<ToolAnswer, ToolError> },
+}
+
+/// Everything one call owns.
+pub(crate) struct Call {
+    id: CallId,
+    session: SessionId,
+    house: Arc<House>,
+    chronicle: Chronicle,
+    caller: CallerSide,
+    agent: AgentSide,
+    line: Line,
+    mind: Conversation,
+    notes: mpsc::Sender<Note>,
+    turns: Turns,
+    recording: Option<(String, oneshot::Receiver<RecordingOutcome>)>,
+    number: Pii<String>,
+    ending: Option<Ending>,
+    limit: Moment,
+}
+
+/// The caller's leg: signalling, ear and mouth.
+struct CallerSide {
+    handle: LegHandle,
+    media: signalling::LegMedia,
+    ear: Ear,
+    speaking: Speaking,
+    /// Prompts the caller may not talk over, by the mind's id.
+    protected: VecDeque<u64>,
+    /// A hang-up that waits until what is being said is out.
+    farewell: Option<(String, Option<Moment>)>,
+}
+
+/// Why and by whom a call ended.
+struct Ending {
+    reason: String,
+    by: HangupBy,
+    sip_code: Option<u16>,
+}
+
+/// The channels a call listens to.
+pub(crate) struct Inlets {
+    pub(crate) wire: mpsc::Receiver<WireEvent>,
+    pub(crate) notes: mpsc::Receiver<Note>,
+    pub(crate) controls: mpsc::Receiver<CallControl>,
+}
+
+impl Call {
+    /// Runs the call to its end.
+    pub(crate) async fn run(mut self, mut inlets: Inlets) {
+        let stopping = self.house.stopping.clone();
+        let mut told_of_stop = false;
+        self.think(Input::Started);
+        loop {
+            self.settle().await;
+            if self.ending.is_some() {
+                break;
+            }
+            let alarm = self.house.clock.instant(self.next_alarm());
+            tokio::select! {
+                Some(event) = inlets.wire.recv() => self.on_wire(event),
+                Some(event) = self.caller.handle.events.recv() => self.on_caller_leg(event).await,
+                Some(event) = self.agent.next_event() => self.on_agent_leg(event).await,
+                Some(note) = inlets.notes.recv() => self.on_note(note).await,
+                Some(control) = inlets.controls.recv() => self.on_control(control),
+                () = stopping.cancelled(), if !told_of_stop => {
+                    told_of_stop = true;
+                    self.limit = self.limit.min(self.house.clock.now() + self.house.config.limits.shutdown());
+                    self.on_shutdown();
+                }
+                () = tokio::time::sleep_until(alarm.into()) => self.on_alarm(),
+            }
+        }
+        self.close().await;
+    }
+
+    /// The earliest moment at which anything wants to be woken.
+    fn next_alarm(&self) -> Moment {
+        let farewell = self.caller.farewell.as_ref().and_then(|(_, at)| *at);
+        [self.mind.poll_timeout(), self.caller.ear.poll_timeout(), self.agent.poll_timeout(), farewell]
+            .into_iter()
+            .flatten()
+            .fold(self.limit, Moment::min)
+    }
+
+    fn on_alarm(&mut self) {
+        let now = self.house.clock.now();
+        if now >= self.limit {
+            self.end("limit", HangupBy::System, None);
+            return;
+        }
+        if self.mind.poll_timeout().is_some_and(|at| at <= now) {
+            self.mind.handle_timeout(now);
+        }
+        self.caller.ear.handle_timeout(now);
+        self.agent.handle_timeout(now);
+        if let Some((reason, Some(at))) = &self.caller.farewell
+            && *at <= now
+        {
+            let reason = reason.clone();
+            self.end(&reason, HangupBy::Bot, None);
+        }
+    }
+
+    fn on_wire(&mut self, event: WireEvent) {
+        match event {
+            WireEvent::Digit { leg, digit, at: _ } => {
+                if leg == LegId::CALLER {
+                    self.chronicle.record(CallEvent::Digit { digit: Pii::new(digit) });
+                    self.think(Input::Digit(Pii::new(digit)));
+                }
+            }
+            WireEvent::Frame { leg, frame, at } => {
+                if leg == LegId::CALLER {
+                    self.caller.ear.hear(&frame, at);
+                } else {
+                    self.agent.hear(&frame, at);
+                }
+            }
+            WireEvent::Progress { leg, progress, at } => {
+                if leg == LegId::CALLER {
+                    self.on_caller_progress(&progress, at);
+                } else {
+                    self.agent.handle_progress(&progress, at);
+                }
+            }
+            WireEvent::RecordingFailed(reason) => {
+                self.chronicle.record(CallEvent::RecordingFailed { reason });
+            }
+            // Freed by being dropped here.
+            WireEvent::Retired(_frames) => {}
+        }
+    }
+
+    async fn on_note(&mut self, note: Note) {
+        let now = self.house.clock.now();
+        match note {
+            Note::Decoded { leg, id, result } => {
+                if leg == LegId::CALLER {
+                    self.caller.ear.handle_decoded(id, result, now);
+                } else {
+                    self.agent.handle_decoded(id, result, now);
+                }
+            }
+            Note::Desk(notice) => self.on_desk(notice).await,
+            Note::Rendered { leg, token, rendered } => {
+                if leg == LegId::CALLER {
+                    self.caller.speaking.handle_rendered(token, rendered);
+                } else {
+                    self.agent.handle_rendered(token, rendered);
+                }
+            }
+            Note::Tool { id, result } => match result {
+                Ok(answer) => self.think(Input::ToolReturned { id, status: answer.status, body: answer.body }),
+                Err(error) => self.think(Input::ToolFailed { id, reason: error.to_string() }),
+            },
+        }
+    }
+
+    fn on_control(&mut self, control: CallControl) {
+        match control {
+            CallControl::HangUp => self.end("requested", HangupBy::System, None),
+        }
+    }
+
+    /// A call with a person goes on until its limit; the bot says goodbye.
+    fn on_shutdown(&mut self) {
+        if !self.agent.is_bridged() {
+            self.think(Input::ShuttingDown);
+        }
+    }
+
+    /// Notes that the call is over; the loop ends after what is under way.
+    fn end(&mut self, reason: &str, by: HangupBy, sip_code: Option<u16>) {
+        self.ending.get_or_insert_with(|| Ending { reason: reason.to_owned(), by, sip_code });
+    }
+
+    /// Carries out everything the machines want, until none wants anything more.
+    async fn settle(&mut self) {
+        for _ in 0..SETTLE_ROUNDS_MAX {
+            let mut quiet = true;
+            while let Some(output) = self.mind.poll_output() {
+                quiet = false;
+                self.carry_out(output).await;
+            }
+            quiet &= !self.settle_caller_speech();
+            quiet &= !self.settle_caller_ear();
+            quiet &= !self.settle_agent().await;
+            if quiet || self.ending.is_some() {
+                return;
+            }
+        }
+        warn!(call_id = %self.id, "A call's machines do not come to rest; it goes on at the next event");
+    }
+
+    /// Hangs up every leg, closes the recording, and writes the last event.
+    async fn close(mut self) {
+        let ending = self.ending.take().unwrap_or(Ending {
+            reason: "completed".to_owned(),
+            by: HangupBy::System,
+            sip_code: None,
+        });
+        self.caller.handle.hang_up(&ending.reason).await;
+        self.close_agent(&ending.reason).await;
+        if let Ok(stats) = self.line.close()
+            && let Ok(Ok(stats)) = tokio::time::timeout(CLOSE_WAIT, stats).await
+        {
+            for (leg, stats) in stats {
+                info!(call_id = %self.id, %leg, received = stats.received, lost = stats.lost, late = stats.late, "Leg closed");
+            }
+        }
+        // What was being said when the line went away: the wire has told of it by now.
+        if let Some((path, outcome)) = self.recording.take() {
+            match tokio::time::timeout(CLOSE_WAIT, outcome).await {
+                Ok(Ok(Ok(duration))) => {
+                    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                    self.chronicle.record(CallEvent::RecordingReady { path, duration_ms });
+                }
+                Ok(Ok(Err(reason))) => self.chronicle.record(CallEvent::RecordingFailed { reason }),
+                Ok(Err(_)) | Err(_) => {
+                    self.chronicle.record(CallEvent::RecordingFailed { reason: "the recorder did not answer".into() });
+                }
+            }
+        }
+        info!(call_id = %self.id, reason = %ending.reason, "Call ended");
+        self.chronicle.close(CallEvent::Ended {
+            reason: ending.reason,
+            hangup_by: ending.by,
+            sip_code: ending.sip_code,
+        });
+    }
+}
+
+/// Rounds in which the machines may answer each other before the call looks outside again.
+const SETTLE_ROUNDS_MAX: usize = 64;
+/// How long the wire and the recorder may take to close.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);

@@ -1,0 +1,189 @@
+//! Answering a call, and what its signalling does later: hold, other codecs, hang-up.
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::time::Duration;
+
+use call::{CallEvent, Codec, HangupBy, LegId};
+use dialog::Input;
+use media::{RtpConfig, RtpTime, SeqNo, Ssrc};
+use sip_bridge::sdp::{self, LocalMedia, Negotiated, Offer, SdpError};
+use sip_bridge::{LegEvent, Reoffer, Side};
+use thiserror::Error;
+use tracing::{info, warn};
+
+use super::Call;
+use crate::house::House;
+use crate::wire::{PortsExhausted, WireError};
+
+/// What a leg sends and takes: kept to answer later offers with.
+#[derive(Clone, Debug)]
+pub(crate) struct LegMedia {
+    local: LocalMedia,
+    held: Hold,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    Held,
+    Talking,
+}
+
+/// Why sound cannot be agreed on.
+#[derive(Debug, Error)]
+pub(crate) enum MediaError {
+    #[error(transparent)]
+    Ports(#[from] PortsExhausted),
+    #[error(transparent)]
+    Sdp(#[from] SdpError),
+    #[error("cannot use the socket: {0}")]
+    Socket(#[from] std::io::Error),
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+impl LegMedia {
+    /// Takes a port and describes what we can do on it.
+    pub(crate) fn reserve(house: &House) -> Result<(Self, UdpSocket), MediaError> {
+        let socket = house.wire.ports().reserve()?;
+        let local = LocalMedia {
+            address: house.media_address(),
+            port: socket.local_addr()?.port(),
+            codecs: CODECS.to_vec(),
+            telephone_event: true,
+            session_id: rand::random::<u32>().into(),
+            version: 1,
+        };
+        Ok((Self { local, held: Hold::Talking }, socket))
+    }
+
+    /// Our offer.
+    pub(crate) fn offer(&self) -> String {
+        sdp::offer(&self.local)
+    }
+
+    /// Answers their offer.
+    pub(crate) fn answer(&self, offer: &str) -> Result<Negotiated, SdpError> {
+        sdp::answer(&Offer::parse(offer)?, &self.local)
+    }
+
+    /// Takes their answer to our offer.
+    pub(crate) fn accept(&self, answer: &str) -> Result<Negotiated, SdpError> {
+        sdp::accept(answer, &self.local)
+    }
+}
+
+/// What RTP is to do for a negotiated leg, beginning anywhere (RFC 3550 5.1: random numbers).
+pub(crate) fn rtp_config(negotiated: &Negotiated) -> RtpConfig {
+    RtpConfig {
+        codec: negotiated.codec,
+        payload_type: negotiated.payload_type,
+        telephone_event: negotiated.telephone_event,
+        remote: negotiated.remote,
+        ssrc: Ssrc(rand::random()),
+        first_seq: SeqNo(rand::random()),
+        first_time: RtpTime(rand::random()),
+    }
+}
+
+impl Call {
+    /// Something happened in the caller's signalling.
+    pub(super) async fn on_caller_leg(&mut self, event: LegEvent) {
+        match event {
+            LegEvent::Confirmed { answer } => {
+                if let Some(answer) = answer {
+                    self.on_late_answer(&answer);
+                }
+            }
+            LegEvent::Ended { by, reason, code } => {
+                let (why, by) = match by {
+                    Side::Local => ("completed", HangupBy::System),
+                    Side::Remote => ("caller_hung_up", HangupBy::Caller),
+                };
+                info!(call_id = %self.id, reason, "The caller's leg ended");
+                self.think(Input::CallerHungUp);
+                self.end(why, by, code);
+            }
+            LegEvent::Failed { code, reason } => {
+                info!(call_id = %self.id, reason, "The caller's leg failed");
+                self.think(Input::CallerHungUp);
+                self.end("failed", HangupBy::System, Some(code));
+            }
+            LegEvent::Info { digit } => {
+                self.chronicle.record(CallEvent::Digit { digit });
+                self.think(Input::Digit(digit));
+            }
+            LegEvent::Reoffered { offer, reply } => {
+                let mut media = self.caller.media.clone();
+                self.on_reoffer(LegId::CALLER, &mut media, offer.as_deref(), reply);
+                self.caller.media = media;
+            }
+            // For legs that we called.
+            LegEvent::Answered { .. } | LegEvent::EarlyMedia { .. } | LegEvent::Ringing => {}
+        }
+    }
+
+    /// The caller's INVITE had no offer: its answer came with the ACK.
+    fn on_late_answer(&mut self, answer: &str) {
+        match self.caller.media.accept(answer) {
+            Ok(negotiated) => {
+                if let Err(error) = self.line.reconfigure(LegId::CALLER, rtp_config(&negotiated)) {
+                    self.fail_media(&error);
+                }
+            }
+            Err(error) => {
+                warn!(call_id = %self.id, %error, "The caller's answer cannot be used");
+                self.end("no_codec", HangupBy::System, Some(488));
+            }
+        }
+    }
+
+    /// A leg changes its session: hold, resume, another address or codec (RFC 3264 8).
+    pub(super) fn on_reoffer(&mut self, leg: LegId, media: &mut LegMedia, offer: Option<&str>, reply: Reoffer) {
+        media.local.version += 1;
+        let Some(offer) = offer else {
+            reply.answer(media.offer());
+            return;
+        };
+        let negotiated = match media.answer(offer) {
+            Ok(negotiated) => negotiated,
+            Err(error) => {
+                warn!(call_id = %self.id, %leg, %error, "A changed offer is refused");
+                reply.reject(488);
+                return;
+            }
+        };
+        let direction = media_direction(negotiated.direction);
+        if let Err(error) = self.line.redirect(leg, negotiated.remote, direction) {
+            self.fail_media(&error);
+            return;
+        }
+        let held = match direction {
+            media::MediaDirection::SendRecv => Hold::Talking,
+            media::MediaDirection::Inactive
+            | media::MediaDirection::RecvOnly
+            | media::MediaDirection::SendOnly => Hold::Held,
+        };
+        if held != media.held {
+            media.held = held;
+            self.chronicle.record(match held {
+                Hold::Held => CallEvent::Held { leg },
+                Hold::Talking => CallEvent::Resumed { leg },
+            });
+        }
+        reply.answer(negotiated.sdp);
+    }
+}
+
+/// The door's word for a direction as the wire's.
+fn media_direction(direction: sip_bridge::sdp::MediaDirection) -> media::MediaDirection {
+    match direction {
+        sdp::MediaDirection::Inactive => media::MediaDirection::Inactive,
+        sdp::MediaDirection::RecvOnly => media::MediaDirection::RecvOnly,
+        sdp::MediaDirection::SendOnly => media::MediaDirection::SendOnly,
+        sdp::MediaDirection::SendRecv => media::MediaDirection::SendRecv,
+    }
+}
+
+/// What we can speak, in the order we prefer.
+const CODECS: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];

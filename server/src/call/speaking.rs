@@ -1,0 +1,294 @@
+//! What the house says to one leg: text goes in, clips come out clause by clause, and only played words are reported.
+//!
+//! A pure machine. It asks for clauses to be rendered, plays them in order as soon as each is ready, and turns the
+//! wire's exact frame counts into the words the listener really heard.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use call::{Language, Moment, Pii, Span};
+use dialog::PromptKind;
+use media::{Clip, Progress};
+
+use crate::mouth::Rendered;
+
+/// Something to be said.
+#[derive(Clone, Debug)]
+pub(crate) struct Saying {
+    /// The mind's name for it.
+    pub(crate) id: u64,
+    /// The words, as written.
+    pub(crate) text: Pii<String>,
+    /// The language of the words.
+    pub(crate) language: Language,
+    /// Whether it is said in every call.
+    pub(crate) kind: PromptKind,
+}
+
+/// What [`Speaking`] wants done or has to tell.
+#[derive(Debug)]
+pub(crate) enum SpeakingOutput {
+    /// The first sound of a saying was sent.
+    Began { id: u64, at: Moment },
+    /// A saying is over: `text` was really played, within `span` if any of it was.
+    Ended { id: u64, text: Pii<String>, language: Language, span: Option<Span>, ending: Ending },
+    /// Play this after what is already playing.
+    Play(Clip),
+    /// Render this clause and answer with [`Speaking::handle_rendered`] under the same token.
+    Render { token: u64, text: Pii<String>, language: Language, kind: PromptKind },
+}
+
+/// Whether a saying came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// All of it was played.
+    Complete,
+    /// It was cut off.
+    Stopped,
+}
+
+/// The voice's work for one leg.
+#[derive(Debug, Default)]
+pub(crate) struct Speaking {
+    sayings: VecDeque<Active>,
+    outputs: VecDeque<SpeakingOutput>,
+    next_token: u64,
+}
+
+/// A saying on its way.
+#[derive(Debug)]
+struct Active {
+    id: u64,
+    language: Language,
+    clauses: Vec<Clause>,
+    began: Option<Moment>,
+    last_played: Option<Moment>,
+}
+
+/// A part of a saying that is rendered and played as one.
+#[derive(Debug)]
+struct Clause {
+    token: u64,
+    text: Pii<String>,
+    state: ClauseState,
+}
+
+#[derive(Debug)]
+enum ClauseState {
+    /// Could not be rendered; never heard.
+    Failed,
+    /// The wire has it.
+    Playing(Arc<Rendered>),
+    /// So many bytes of its text were heard.
+    Over { heard_bytes: usize },
+    /// Rendered, and waiting for the clauses before it.
+    Ready(Arc<Rendered>),
+    /// Being rendered.
+    Rendering,
+}
+
+impl Speaking {
+    /// Says something after whatever is being said.
+    pub(crate) fn say(&mut self, saying: &Saying) {
+        let mut clauses = Vec::new();
+        for clause in tts::clauses(saying.text.reveal(), saying.language) {
+            self.next_token += 1;
+            let text = Pii::new(clause.text);
+            self.outputs.push_back(SpeakingOutput::Render {
+                token: self.next_token,
+                text: text.clone(),
+                language: saying.language,
+                kind: saying.kind,
+            });
+            clauses.push(Clause { token: self.next_token, text, state: ClauseState::Rendering });
+        }
+        let active =
+            Active { id: saying.id, language: saying.language, clauses, began: None, last_played: None };
+        self.sayings.push_back(active);
+        self.settle();
+    }
+
+    /// Whether anything is being said or about to be.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.sayings.is_empty()
+    }
+
+    /// A clause was rendered, or could not be.
+    pub(crate) fn handle_rendered(&mut self, token: u64, rendered: Option<Arc<Rendered>>) {
+        let clauses = self.sayings.iter_mut().flat_map(|saying| &mut saying.clauses);
+        for clause in clauses {
+            if clause.token == token {
+                clause.state = rendered.map_or(ClauseState::Failed, ClauseState::Ready);
+                break;
+            }
+        }
+        self.settle();
+    }
+
+    /// The wire played, finished or stopped a clip. Clips bear the token of their clause.
+    pub(crate) fn handle_progress(&mut self, progress: &Progress, at: Moment) {
+        let (token, frames) = match *progress {
+            Progress::Finished { clip } => (clip, usize::MAX),
+            Progress::Started { clip } => return self.handle_started(clip, at),
+            Progress::Stopped { clip, frames_played } => (clip, frames_played),
+        };
+        for saying in &mut self.sayings {
+            let Some(clause) = saying.clauses.iter_mut().find(|clause| clause.token == token) else { continue };
+            let heard_bytes = match &clause.state {
+                ClauseState::Playing(rendered) => rendered.bytes_heard(frames, clause.text.reveal()),
+                ClauseState::Failed | ClauseState::Over { .. } | ClauseState::Ready(_) | ClauseState::Rendering => 0,
+            };
+            clause.state = ClauseState::Over { heard_bytes };
+            if frames > 0 {
+                saying.last_played = Some(at);
+            }
+        }
+        self.settle();
+    }
+
+    /// Forgets everything not yet handed to the wire. What the wire holds is reported as it tells of its stop.
+    pub(crate) fn stop(&mut self) {
+        for clause in self.sayings.iter_mut().flat_map(|saying| &mut saying.clauses) {
+            if matches!(clause.state, ClauseState::Ready(_) | ClauseState::Rendering) {
+                clause.state = ClauseState::Over { heard_bytes: 0 };
+            }
+        }
+        self.settle();
+    }
+
+    /// The next thing to do, until `None`.
+    pub(crate) fn poll_output(&mut self) -> Option<SpeakingOutput> {
+        self.outputs.pop_front()
+    }
+
+    fn handle_started(&mut self, token: u64, at: Moment) {
+        let holds = |saying: &&mut Active| saying.clauses.iter().any(|clause| clause.token == token);
+        if let Some(saying) = self.sayings.iter_mut().find(holds)
+            && saying.began.is_none()
+        {
+            saying.began = Some(at);
+            self.outputs.push_back(SpeakingOutput::Began { id: saying.id, at });
+        }
+    }
+
+    /// Plays what is ready, in order, and closes sayings that are over.
+    fn settle(&mut self) {
+        'order: for clause in self.sayings.iter_mut().flat_map(|saying| &mut saying.clauses) {
+            match &clause.state {
+                ClauseState::Rendering => break 'order,
+                ClauseState::Ready(rendered) => {
+                    let rendered = rendered.clone();
+                    let clip = Clip { id: clause.token, frames: rendered.frames.clone() };
+                    self.outputs.push_back(SpeakingOutput::Play(clip));
+                    clause.state = ClauseState::Playing(rendered);
+                }
+                ClauseState::Failed | ClauseState::Over { .. } | ClauseState::Playing(_) => {}
+            }
+        }
+        while self.sayings.front().is_some_and(Active::is_over) {
+            if let Some(saying) = self.sayings.pop_front() {
+                self.outputs.push_back(saying.close());
+            }
+        }
+    }
+}
+
+impl Active {
+    fn is_over(&self) -> bool {
+        self.clauses.iter().all(|clause| matches!(clause.state, ClauseState::Failed | ClauseState::Over { .. }))
+    }
+
+    fn close(self) -> SpeakingOutput {
+        let mut text = String::new();
+        let mut ending = Ending::Complete;
+        for clause in &self.clauses {
+            let words = clause.text.reveal();
+            let heard = match clause.state {
+                ClauseState::Over { heard_bytes } => heard_bytes.min(words.len()),
+                ClauseState::Failed | ClauseState::Playing(_) | ClauseState::Ready(_) | ClauseState::Rendering => 0,
+            };
+            if heard < words.len() && !matches!(clause.state, ClauseState::Failed) {
+                ending = Ending::Stopped;
+            }
+            let heard = words.get(..heard).unwrap_or(words).trim();
+            if !heard.is_empty() && !text.is_empty() && self.language == Language::En {
+                text.push(' ');
+            }
+            text.push_str(heard);
+        }
+        let span = self.began.map(|start| Span { start, end: self.last_played.unwrap_or(start) });
+        SpeakingOutput::Ended { id: self.id, text: Pii::new(text), language: self.language, span, ending }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use call::AudioFrame;
+
+    use super::*;
+    use crate::mouth::FrameMark;
+
+    fn rendered(frames: usize, marks: &[(usize, usize)]) -> Arc<Rendered> {
+        let marks = marks.iter().map(|&(end_byte, end_frame)| FrameMark { end_byte, end_frame }).collect();
+        Arc::new(Rendered { frames: vec![AudioFrame::SILENCE; frames].into(), marks })
+    }
+
+    fn begin(text: &str) -> (Speaking, Vec<u64>) {
+        let mut speaking = Speaking::default();
+        let text = Pii::new(text.to_owned());
+        speaking.say(&Saying { id: 7, text, language: Language::En, kind: PromptKind::Live });
+        let mut tokens = Vec::new();
+        while let Some(output) = speaking.poll_output() {
+            if let SpeakingOutput::Render { token, .. } = output {
+                tokens.push(token);
+            }
+        }
+        (speaking, tokens)
+    }
+
+    fn ended(speaking: &mut Speaking) -> Option<(String, Ending)> {
+        while let Some(output) = speaking.poll_output() {
+            if let SpeakingOutput::Ended { text, ending, .. } = output {
+                return Some((text.into_revealed(), ending));
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_whole_saying_is_reported_whole() {
+        let (mut speaking, tokens) = begin("Hello there.");
+        speaking.handle_rendered(tokens[0], Some(rendered(50, &[(5, 20), (12, 50)])));
+        speaking.handle_progress(&Progress::Started { clip: tokens[0] }, Moment::from_millis(100));
+        assert!(ended(&mut speaking).is_none(), "it is still playing");
+        speaking.handle_progress(&Progress::Finished { clip: tokens[0] }, Moment::from_millis(1_100));
+        assert_eq!(ended(&mut speaking), Some(("Hello there.".to_owned(), Ending::Complete)));
+        assert!(!speaking.is_busy());
+    }
+
+    #[test]
+    fn a_stopped_saying_holds_only_the_words_whose_sound_was_sent() {
+        let (mut speaking, tokens) = begin("Hello there.");
+        speaking.handle_rendered(tokens[0], Some(rendered(50, &[(5, 20), (12, 50)])));
+        speaking.handle_progress(&Progress::Started { clip: tokens[0] }, Moment::from_millis(100));
+        speaking.stop();
+        speaking.handle_progress(&Progress::Stopped { clip: tokens[0], frames_played: 30 }, Moment::from_millis(700));
+        assert_eq!(ended(&mut speaking), Some(("Hello".to_owned(), Ending::Stopped)));
+    }
+
+    #[test]
+    fn a_saying_stopped_before_it_began_was_not_said() {
+        let (mut speaking, _tokens) = begin("Hello there.");
+        speaking.stop();
+        assert_eq!(ended(&mut speaking), Some((String::new(), Ending::Stopped)));
+    }
+
+    #[test]
+    fn a_clause_that_cannot_be_rendered_is_left_out_and_the_call_goes_on() {
+        let (mut speaking, tokens) = begin("Hello there.");
+        for token in tokens {
+            speaking.handle_rendered(token, None);
+        }
+        assert_eq!(ended(&mut speaking), Some((String::new(), Ending::Complete)));
+    }
+}
