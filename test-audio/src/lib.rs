@@ -1,1 +1,18 @@
-//! test-audio
+//! The proof: a simulated caller and agent on real SIP and RTP, a bad line, a sample business, and honest measures.
+//!
+//! Everything here stands outside the house and sees of it only what a caller, an agent or a shop would: packets,
+//! sound and HTTP. Speech comes in as two closures (`Mouth`, `Ears`), so that this crate needs neither voice nor
+//! recogniser and its own tests run on tones.
+
+mod dice;
+pub mod gap;
+pub mod line;
+mod relay;
+pub mod scenario;
+pub mod shop;
+mod weather;
+
+pub use dice::Dice;
+pub use relay::LossyLine;
+pub use scenario::{Scenario, ScenarioError};
+pub use weather::{BadLine, LineCount, Weather};
