@@ -1,0 +1,146 @@
+//! The hearing half of a session: jitter buffer, decoder or concealment, resampler, 20 ms at a time.
+
+use call::{AudioFrame, Codec, Moment};
+
+use crate::codec::Decoder;
+use crate::conceal::Concealer;
+use crate::jitter::{JitterBuffer, PAYLOAD_MAX, Popped};
+use crate::resample::Resampler;
+use crate::session::SessionError;
+
+#[derive(Debug)]
+pub(super) struct Receiver {
+    pub(super) jitter: JitterBuffer,
+    decoder: Decoder,
+    concealer: Concealer,
+    resampler: Resampler,
+    /// Samples at the codec's rate not yet played, oldest first.
+    ready: Vec<i16>,
+    /// One decoded payload.
+    decoded: Box<[i16]>,
+    /// Samples at the rate of the house.
+    out: Vec<i16>,
+    /// Samples in a tick of the RTP clock.
+    samples_per_tick: usize,
+    level: Level,
+    pub(super) concealed_ticks: u64,
+}
+
+impl Receiver {
+    pub(super) fn new(codec: Codec) -> Result<Self, SessionError> {
+        let decoder = Decoder::new(codec)?;
+        let rate = decoder.rate();
+        let longest = PAYLOAD_MAX * DECODED_PER_BYTE_MAX;
+        Ok(Self {
+            jitter: JitterBuffer::new(codec.rtp_clock_hz()),
+            concealer: Concealer::new(rate),
+            resampler: Resampler::new(rate, AudioFrame::RATE)?,
+            ready: Vec::with_capacity(longest + rate.samples_per_frame()),
+            decoded: vec![0; longest].into(),
+            out: Vec::with_capacity(AudioFrame::SAMPLES * 2),
+            samples_per_tick: (rate.hz() / codec.rtp_clock_hz()).max(1) as usize,
+            level: Level::default(),
+            concealed_ticks: 0,
+            decoder,
+        })
+    }
+
+    /// How long a payload lasts, in ticks of the RTP clock.
+    pub(super) fn ticks(&self, payload: &[u8]) -> u32 {
+        self.decoder.ticks(payload)
+    }
+
+    /// Forgets the stream, for a new source.
+    pub(super) fn reset(&mut self) {
+        self.jitter.reset();
+        self.ready.clear();
+    }
+
+    /// The next 20 ms; `None` while nothing comes.
+    pub(super) fn next_frame(&mut self, now: Moment) -> Option<AudioFrame> {
+        let wanted = self.decoder.rate().samples_per_frame();
+        // Each turn adds at least a tick, or ends; a frame is never made of more packets than this.
+        for _ in 0..PACKETS_PER_FRAME_MAX {
+            if self.ready.len() >= wanted {
+                break;
+            }
+            if !self.fetch(wanted, now) {
+                if self.ready.is_empty() {
+                    return None;
+                }
+                self.ready.resize(wanted, 0);
+            }
+        }
+        self.ready.resize(self.ready.len().max(wanted), 0);
+        self.out.clear();
+        self.resampler.process(&self.ready[..wanted], &mut self.out);
+        self.ready.drain(..wanted);
+        let mut frame = AudioFrame::SILENCE;
+        for (sample, &out) in frame.0.iter_mut().zip(&self.out) {
+            *sample = out;
+        }
+        Some(frame)
+    }
+
+    /// Makes some more samples ready. False when nothing is to be played.
+    fn fetch(&mut self, wanted: usize, now: Moment) -> bool {
+        let missing = wanted - self.ready.len();
+        let ticks = missing.div_ceil(self.samples_per_tick) as u32;
+        let payload = match self.jitter.pop(ticks, now) {
+            Popped::Dry => return self.conceal(missing),
+            Popped::Lost { ticks } => return self.conceal(ticks as usize * self.samples_per_tick),
+            Popped::Packet(payload) => payload,
+            Popped::Silence { ticks } => {
+                let length = self.ready.len() + ticks as usize * self.samples_per_tick;
+                self.ready.resize(length, 0);
+                return true;
+            }
+            Popped::Waiting => return false,
+        };
+        let lasts = self.decoder.ticks(payload);
+        let count = self.decoder.decode(payload, &mut self.decoded);
+        let samples = &mut self.decoded[..count];
+        self.concealer.heard(samples);
+        if self.jitter.surplus() >= lasts && self.level.is_quiet(samples) {
+            // More waits than the line needs; nobody misses a piece of a pause.
+            self.jitter.discarded(lasts);
+            return true;
+        }
+        self.ready.extend_from_slice(samples);
+        true
+    }
+
+    fn conceal(&mut self, count: usize) -> bool {
+        let start = self.ready.len();
+        self.ready.resize(start + count, 0);
+        self.concealer.conceal(&mut self.ready[start..]);
+        self.concealed_ticks += (count / self.samples_per_tick) as u64;
+        true
+    }
+}
+
+/// How loud the speaker usually is, so that a pause can be told from speech on any line.
+#[derive(Debug, Default)]
+struct Level {
+    peak: f32,
+}
+
+impl Level {
+    fn is_quiet(&mut self, samples: &[i16]) -> bool {
+        let energy: f32 = samples.iter().map(|&sample| f32::from(sample) * f32::from(sample)).sum();
+        let rms = (energy / samples.len().max(1) as f32).sqrt();
+        self.peak = rms.max(self.peak * PEAK_DECAY);
+        rms < QUIET_RMS.max(self.peak * QUIET_SHARE)
+    }
+}
+
+/// 20 ms of 1 ms packets, and as many again dropped from a pause.
+const PACKETS_PER_FRAME_MAX: usize = 40;
+/// Samples a payload byte can become: one in G.711, two in G.722.
+const DECODED_PER_BYTE_MAX: usize = 2;
+/// Loudness below which anything is a pause: -47 dB of full scale.
+const QUIET_RMS: f32 = 150.0;
+/// A pause is so much softer than the speaker's loudest of late (-20 dB).
+const QUIET_SHARE: f32 = 0.1;
+/// Per packet: the loudest is half forgotten after some 7 s.
+const PEAK_DECAY: f32 = 0.998;
