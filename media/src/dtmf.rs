@@ -249,7 +249,12 @@ mod tests {
         for step in 0..20 {
             if let Some(packet) = sender.next(RtpTime(step * 160), 160) {
                 let [code, flags, d0, d1] = packet.payload;
-                lines.push(format!("{} {} {code} {flags:#x} {}", packet.time.0, packet.marker == Marker::Set, d0 as u16 * 256 + d1 as u16));
+                lines.push(format!(
+                    "{} {} {code} {flags:#x} {}",
+                    packet.time.0,
+                    packet.marker == Marker::Set,
+                    d0 as u16 * 256 + d1 as u16
+                ));
             }
         }
         let first = ["0 true 15 0xa 160", "0 false 15 0xa 320", "0 false 15 0xa 480", "0 false 15 0xa 640"];

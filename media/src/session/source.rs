@@ -68,7 +68,11 @@ impl Source {
         let Some(stream) = &mut self.stream else {
             // What comes from the announced address needs no second packet.
             let known = from == self.announced;
-            return if known || self.in_sequence(from, packet) { self.start(from, packet, now) } else { Admission::Held };
+            return if known || self.in_sequence(from, packet) {
+                self.start(from, packet, now)
+            } else {
+                Admission::Held
+            };
         };
         let ahead = packet.seq.since(stream.newest);
         if stream.from == from && stream.ssrc == packet.ssrc && (-MISORDER_MAX..=DROPOUT_MAX).contains(&ahead) {
@@ -90,10 +94,7 @@ impl Source {
         let quiet = now.since(stream.heard);
         // The same stream from elsewhere: the NAT in between has given it another port.
         let rebound = stream.ssrc == packet.ssrc && (1..=DROPOUT_MAX).contains(&packet.seq.since(stream.newest));
-        stream.from == from
-            || from == self.announced
-            || quiet >= RELATCH_AFTER
-            || (rebound && quiet >= REBIND_AFTER)
+        stream.from == from || from == self.announced || quiet >= RELATCH_AFTER || (rebound && quiet >= REBIND_AFTER)
     }
 
     /// Whether this is the packet that a candidate had to send next; if not, it becomes a candidate.
