@@ -1,0 +1,207 @@
+//! Rules between fields, and answers that take more than one field.
+//!
+//! Each value is already valid by itself; here is what must hold between them for a call to go well.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use call::Language;
+
+use super::sections::Config;
+
+/// A rule that does not hold.
+pub(super) struct BrokenRule {
+    /// The key to change, with its sections.
+    pub(super) key: String,
+    /// What is wrong.
+    pub(super) message: String,
+    /// The way out.
+    pub(super) hint: String,
+}
+
+/// How calls to one number are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route<'a> {
+    /// The flow's name.
+    pub flow: &'a str,
+    /// The language the call begins in.
+    pub language: Language,
+}
+
+impl Config {
+    /// How a call to `called` is answered: as its `[[number]]` says, or else by the defaults.
+    pub fn route(&self, called: &str) -> Route<'_> {
+        let number = self.numbers.iter().find(|number| number.called == called);
+        Route {
+            flow: number.and_then(|number| number.flow.as_deref()).unwrap_or(&self.dialog.flow),
+            language: number.and_then(|number| number.language).unwrap_or(self.speech.language),
+        }
+    }
+
+    /// The names of all flows in use, each once.
+    pub fn flow_names(&self) -> BTreeSet<&str> {
+        let of_numbers = self.numbers.iter().filter_map(|number| number.flow.as_deref());
+        of_numbers.chain([self.dialog.flow.as_str()]).collect()
+    }
+
+    /// The file of a flow.
+    pub fn flow_file(&self, name: &str) -> PathBuf {
+        self.dialog.flows.join(format!("{name}.yaml"))
+    }
+
+    /// Where recordings and finished journals are kept.
+    pub fn recordings_folder(&self) -> PathBuf {
+        self.recording.folder.clone().unwrap_or_else(|| self.data.folder.join("recordings"))
+    }
+
+    /// Where the journals of live calls are.
+    pub fn live_folder(&self) -> PathBuf {
+        self.data.folder.join("live")
+    }
+
+    /// Where the models are: as configured, or else [`crate::models::folder`].
+    pub fn models_folder(&self) -> PathBuf {
+        self.speech.models.clone().unwrap_or_else(crate::models::folder)
+    }
+
+    /// The address to listen on for sound.
+    pub fn media_listen(&self) -> IpAddr {
+        let doors = [self.sip.udp, self.sip.tcp];
+        let door = doors.into_iter().find_map(|door| door.address()).map(|address| address.ip());
+        self.media.listen.or(door).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
+    }
+
+    /// The address to tell phones in SDP. `None` when we listen on every address and nothing else is said: then it is
+    /// the one from which the phone is reached.
+    pub fn media_address(&self) -> Option<IpAddr> {
+        let listen = Some(self.media_listen()).filter(|address| !address.is_unspecified());
+        self.media.public_address.or(self.sip.public_address).or(listen)
+    }
+
+    /// Every rule between fields that does not hold.
+    pub(super) fn broken_rules(&self) -> Vec<BrokenRule> {
+        let mut broken = Vec::new();
+        self.check_doors(&mut broken);
+        self.check_speech(&mut broken);
+        self.check_numbers(&mut broken);
+        self.check_agents(&mut broken);
+        broken
+    }
+
+    fn check_doors(&self, broken: &mut Vec<BrokenRule>) {
+        let doors: Vec<_> = [self.sip.udp, self.sip.tcp].into_iter().filter_map(|door| door.address()).collect();
+        if doors.is_empty() {
+            broken.push(rule("sip", "udp and tcp are both off, so no call could come in", "turn one of them on"));
+        }
+        if !self.http.listen.ip().is_loopback() && self.http.token.is_none() {
+            broken.push(rule(
+                "http.listen",
+                format!("{} can be reached from other machines, so http.token is required", self.http.listen),
+                "add `token = \"${HOTLINE_TOKEN}\"` to [http], or listen on 127.0.0.1",
+            ));
+        }
+        let wide = doors.iter().any(|door| !door.ip().is_loopback());
+        if wide && self.media_listen().is_loopback() {
+            broken.push(rule(
+                "media.listen",
+                "calls may come from other machines, but their sound could not",
+                "let [media] listen on the address of [sip]",
+            ));
+        }
+        let legs_max = self.media.ports.legs_max();
+        let calls_max = self.sip.calls_max.number() as usize;
+        if legs_max < 2 * calls_max {
+            broken.push(rule(
+                "media.ports",
+                format!(
+                    "{} has room for {legs_max} legs, but {calls_max} calls with an agent each need {}",
+                    self.media.ports,
+                    2 * calls_max
+                ),
+                "widen the range, or lower sip.calls_max",
+            ));
+        }
+    }
+
+    fn check_speech(&self, broken: &mut Vec<BrokenRule>) {
+        let Self { speech, .. } = self;
+        if !speech.languages.contains(&speech.language) {
+            broken.push(rule(
+                "speech.language",
+                format!("\"{}\" is not among speech.languages", speech.language),
+                format!("add \"{}\" to speech.languages", speech.language),
+            ));
+        }
+        let distinct: BTreeSet<_> = speech.languages.iter().collect();
+        if distinct.len() < speech.languages.len() {
+            broken.push(rule("speech.languages", "a language stands there twice", "write each once"));
+        }
+        check_flow_name("dialog.flow", &self.dialog.flow, broken);
+    }
+
+    fn check_numbers(&self, broken: &mut Vec<BrokenRule>) {
+        let called: Vec<_> = self.numbers.iter().map(|number| number.called.as_str()).collect();
+        for (place, number) in self.numbers.iter().enumerate() {
+            if number.called.is_empty() {
+                broken.push(rule(format!("number.{place}.called"), "is empty", "write the number that is called"));
+            }
+            if called[..place].contains(&number.called.as_str()) {
+                let message = format!("\"{}\" stands in an earlier [[number]]", number.called);
+                broken.push(rule(format!("number.{place}.called"), message, "make one of the two"));
+            }
+            if let Some(flow) = &number.flow {
+                check_flow_name(&format!("number.{place}.flow"), flow, broken);
+            }
+            if let Some(language) = number.language.filter(|language| !self.speech.languages.contains(language)) {
+                let message = format!("\"{language}\" is not among speech.languages");
+                let hint = format!("add \"{language}\" to speech.languages");
+                broken.push(rule(format!("number.{place}.language"), message, hint));
+            }
+        }
+    }
+
+    fn check_agents(&self, broken: &mut Vec<BrokenRule>) {
+        let ids: Vec<_> = self.agents.iter().map(|agent| agent.id.as_str()).collect();
+        for (place, agent) in self.agents.iter().enumerate() {
+            let id = agent.id.as_str();
+            if !is_plain_name(id) {
+                let message = format!("\"{id}\" is not a plain name");
+                broken.push(rule(format!("agent.{place}.id"), message, PLAIN_NAME_HINT));
+            }
+            if ids[..place].contains(&id) {
+                let message = format!("\"{id}\" stands in an earlier [[agent]]");
+                broken.push(rule(format!("agent.{place}.id"), message, "give each agent an id of their own"));
+            }
+            if agent.queues.is_empty() {
+                let hint = "name at least one queue that a flow hands over to";
+                broken.push(rule(format!("agent.{place}.queues"), "is empty, so this agent would get no call", hint));
+            }
+            if agent.languages.is_empty() {
+                let hint = "name one, or leave the key out for all";
+                broken.push(rule(
+                    format!("agent.{place}.languages"),
+                    "is empty, so this agent would get no call",
+                    hint,
+                ));
+            }
+        }
+    }
+}
+
+const PLAIN_NAME_HINT: &str = "use letters, digits, \"-\" and \"_\" only";
+
+/// A flow's name becomes the name of a file, so it must not wander to another folder.
+fn check_flow_name(key: &str, name: &str, broken: &mut Vec<BrokenRule>) {
+    if !is_plain_name(name) {
+        broken.push(rule(key, format!("\"{name}\" is not the plain name of a flow, without .yaml"), PLAIN_NAME_HINT));
+    }
+}
+
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+fn rule(key: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> BrokenRule {
+    BrokenRule { key: key.into(), message: message.into(), hint: hint.into() }
+}
