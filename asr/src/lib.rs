@@ -1,1 +1,35 @@
-//! asr
+//! The ears: who speaks, what was said, and when the speaker is done.
+//!
+//! Sound comes in as frames of 20 ms. [`Vad`] tells speech from everything else, [`Listener`] cuts it into turns and
+//! asks for decodes, [`DecodeQueue`] puts the decodes of all calls in order, and a [`Recognizer`] turns sound into
+//! words. The engines ([`VadModel`], [`Whisper`]) compute and block and own no thread; everything else is pure, takes
+//! `now` as an argument, and can be replayed.
+
+mod agreement;
+mod clean;
+mod complete;
+mod expect;
+mod gate;
+pub mod guard;
+mod listener;
+mod pieces;
+mod queue;
+mod recognizer;
+pub mod score;
+mod scripted;
+mod sound_buffer;
+mod turn_end;
+mod vad;
+mod whisper;
+
+pub use expect::Expect;
+pub use guard::DropReason;
+pub use listener::{Bot, Listener, ListenerConfig, ListenerOutput, Speculation, UnclearReason};
+pub use queue::{Abandoned, Admission, DecodeQueue, DecodeQueueConfig, DecodeTicket, QueueDepth, QueueTotals};
+pub use recognizer::{
+    Cancel, DecodeId, DecodeKind, DecodeRequest, Decoded, LanguageChoice, Recognizer, RecognizerError, Segment, Verdict,
+};
+pub use scripted::Scripted;
+pub use turn_end::{EndReason, TurnEnd, TurnEndConfig, TurnInput, TurnOutput};
+pub use vad::{Vad, VadError, VadModel};
+pub use whisper::{Whisper, WhisperConfig};

@@ -1,0 +1,1 @@
+//! What a caller does and what the listener makes of it.

@@ -1,0 +1,244 @@
+//! How wrong a transcript is: word and character error rates for tests and benches.
+//!
+//! Spelling is not an error of hearing, so both sides are normalised first. English: small letters, no punctuation,
+//! titles spelled out ("Mr." is "mister"), "oh" between digits is zero, numbers in figures are read out, and runs of
+//! single digits are one word each ("102" is "one zero two" or "one hundred two": whichever the reference says, see
+//! [`wer`]). Mandarin: simplified characters, no punctuation, figures read digit by digit.
+
+use call::Language;
+
+use crate::clean::clean;
+
+/// Errors and the length of the reference they are counted against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Score {
+    /// Substitutions, deletions and insertions.
+    pub errors: usize,
+    /// Words or characters of the reference.
+    pub reference: usize,
+}
+
+impl Score {
+    /// Errors for each word or character; 0.0 of nothing.
+    pub fn rate(&self) -> f64 {
+        if self.reference == 0 { 0.0 } else { self.errors as f64 / self.reference as f64 }
+    }
+
+    /// Adds the score of another text.
+    pub fn add(&mut self, other: Self) {
+        self.errors += other.errors;
+        self.reference += other.reference;
+    }
+}
+
+/// Word errors of an English transcript.
+///
+/// A number in figures can be read in two ways, "one hundred two" and "one zero two". Both are tried for the
+/// hypothesis and the kinder one counts.
+pub fn wer(reference: &str, hypothesis: &str) -> Score {
+    let reference = english(reference, Figures::DigitByDigit);
+    let errors = [Figures::AsNumbers, Figures::DigitByDigit]
+        .into_iter()
+        .map(|figures| distance(&reference, &english(hypothesis, figures)))
+        .min();
+    Score { errors: errors.unwrap_or(reference.len()), reference: reference.len() }
+}
+
+/// Character errors of a Mandarin transcript.
+pub fn cer(reference: &str, hypothesis: &str) -> Score {
+    let reference = mandarin(reference);
+    Score { errors: distance(&reference, &mandarin(hypothesis)), reference: reference.len() }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Figures {
+    AsNumbers,
+    DigitByDigit,
+}
+
+fn english(text: &str, figures: Figures) -> Vec<String> {
+    let text = text.to_lowercase().replace('’', "'");
+    let mut words = Vec::new();
+    for token in text.split(|letter: char| !letter.is_alphanumeric() && letter != '\'' && letter != ',') {
+        // "1,002" is one number; "one, two" are two words.
+        let solid = token.replace(',', "");
+        if !solid.is_empty() && solid.chars().all(|letter| letter.is_ascii_digit()) {
+            read_figures(&solid, figures, &mut words);
+        } else {
+            for word in token.split(',') {
+                let word = word.trim_matches('\'');
+                split_letters_and_digits(word, figures, &mut words);
+            }
+        }
+    }
+    words
+}
+
+/// "a12" is "a one two".
+fn split_letters_and_digits(word: &str, figures: Figures, words: &mut Vec<String>) {
+    let mut rest = word;
+    while let Some(first) = rest.chars().next() {
+        let digit = first.is_ascii_digit();
+        let end = rest.find(|letter: char| letter.is_ascii_digit() != digit).unwrap_or(rest.len());
+        let (part, after) = rest.split_at(end);
+        if digit {
+            read_figures(part, figures, words);
+        } else {
+            let spelled = SPELLINGS.iter().find(|(from, _)| *from == part).map_or(part, |(_, to)| to);
+            words.extend(spelled.split(' ').map(str::to_owned));
+        }
+        rest = after;
+    }
+}
+
+fn read_figures(figures: &str, reading: Figures, words: &mut Vec<String>) {
+    let number = match reading {
+        Figures::AsNumbers if !figures.starts_with('0') => {
+            figures.parse::<u32>().ok().filter(|&number| number < 1_000_000)
+        }
+        Figures::AsNumbers | Figures::DigitByDigit => None,
+    };
+    match number {
+        Some(number) => read_number(number, words),
+        None => {
+            let digits = figures.bytes().map(|digit| UNITS[usize::from(digit - b'0')].to_owned());
+            words.extend(digits);
+        }
+    }
+}
+
+fn read_number(number: u32, words: &mut Vec<String>) {
+    if number >= 1_000 {
+        // Years are read in pairs: 1813 is "eighteen thirteen".
+        if (1_100..2_000).contains(&number) && number % 100 >= 10 {
+            read_number(number / 100, words);
+            read_number(number % 100, words);
+            return;
+        }
+        read_number(number / 1_000, words);
+        words.push("thousand".to_owned());
+        if number % 1_000 > 0 {
+            read_number(number % 1_000, words);
+        }
+    } else if number >= 100 {
+        read_number(number / 100, words);
+        words.push("hundred".to_owned());
+        if number % 100 > 0 {
+            read_number(number % 100, words);
+        }
+    } else if number >= 20 {
+        words.push(TENS[number as usize / 10].to_owned());
+        if number % 10 > 0 {
+            read_number(number % 10, words);
+        }
+    } else {
+        words.push(UNITS[number as usize].to_owned());
+    }
+}
+
+fn mandarin(text: &str) -> Vec<char> {
+    clean(text, Language::Zh)
+        .chars()
+        .filter(|letter| letter.is_alphanumeric())
+        .map(|letter| letter.to_digit(10).map_or(letter, |digit| DIGITS_ZH[digit as usize]))
+        .collect()
+}
+
+/// The fewest substitutions, deletions and insertions that turn one into the other (Levenshtein).
+fn distance<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> usize {
+    let mut row: Vec<usize> = (0..=hypothesis.len()).collect();
+    for (index, expected) in reference.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = index + 1;
+        for (place, heard) in hypothesis.iter().enumerate() {
+            let substituted = diagonal + usize::from(expected != heard);
+            diagonal = row[place + 1];
+            row[place + 1] = substituted.min(row[place] + 1).min(diagonal + 1);
+        }
+    }
+    row[hypothesis.len()]
+}
+
+/// Spellings of the same sounds.
+const SPELLINGS: [(&str, &str); 16] = [
+    ("mr", "mister"),
+    ("mrs", "missus"),
+    ("dr", "doctor"),
+    ("st", "saint"),
+    ("oh", "zero"),
+    ("ok", "okay"),
+    ("alright", "all right"),
+    ("meters", "metres"),
+    ("favorite", "favourite"),
+    ("color", "colour"),
+    ("gray", "grey"),
+    ("etc", "et cetera"),
+    ("i'm", "i am"),
+    ("it's", "it is"),
+    ("can't", "cannot"),
+    ("don't", "do not"),
+];
+
+const UNITS: [&str; 20] = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+];
+const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const DIGITS_ZH: [char; 10] = ['零', '一', '二', '三', '四', '五', '六', '七', '八', '九'];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_is_not_an_error_of_hearing() {
+        let check = |reference: &str, hypothesis: &str, errors: usize| {
+            assert_eq!(wer(reference, hypothesis).errors, errors, "{reference} / {hypothesis}");
+        };
+        check("mister dashwood had leisure", "Mr. Dashwood had leisure.", 0);
+        check("one zero two", "102", 0);
+        check("one zero two", "1-0-2", 0);
+        check("nine oh two", "902", 0);
+        check("go forward ten meters", "Go forward 10 meters.", 0);
+        check("in eighteen thirteen", "In 1813.", 0);
+        check("one thousand and two", "1,002", 1);
+        check("order a one two", "order A12", 0);
+        check("ill-disposed", "ill disposed", 0);
+        check("I'm fine", "I am fine", 0);
+    }
+
+    #[test]
+    fn errors_are_counted_against_the_reference() {
+        assert_eq!(wer("where is my order", "where is the order now"), Score { errors: 2, reference: 4 });
+        assert_eq!(wer("where is my order", ""), Score { errors: 4, reference: 4 });
+        assert_eq!(wer("", "you"), Score { errors: 1, reference: 0 });
+        let mut whole = wer("a b", "a c");
+        whole.add(wer("a b", "a b"));
+        assert_eq!(whole.rate(), 0.25);
+    }
+
+    #[test]
+    fn mandarin_counts_characters_in_either_script() {
+        assert_eq!(cer("我的订单在哪里", "我的訂單，在哪裡？"), Score { errors: 0, reference: 7 });
+        assert_eq!(cer("二零二六年", "2026年"), Score { errors: 0, reference: 5 });
+        assert_eq!(cer("砸自己的脚", "杂自己的脚").errors, 1);
+    }
+}

@@ -1,0 +1,333 @@
+//! Decides when the speaker is done.
+//!
+//! Silence alone is a poor judge: waiting long makes every answer slow, waiting short cuts people off. So the silence
+//! that is needed depends on what was asked, on whether the words so far sound finished, and on how long this speaker
+//! pauses inside turns. Pure: sound, silence and words come in with their moments, pauses and ends come out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use call::{Language, Moment};
+
+use crate::complete::{Completeness, completeness};
+use crate::expect::Expect;
+
+/// How much silence ends a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnEndConfig {
+    /// After this much silence a pause may be the end, and an early decode is worth its cost. 140 ms.
+    pub candidate: Duration,
+    /// Needed when the words are finished, or a number has all its digits. 350 ms.
+    pub complete: Duration,
+    /// Needed when nothing is known of the words, or they could be either. 550 ms.
+    pub normal: Duration,
+    /// Needed when more must follow: "my order number is". 1.2 s.
+    pub incomplete: Duration,
+    /// Needed while a number is being dictated and may have more digits. 1.2 s, which people take to turn a page.
+    pub dictating: Duration,
+    /// However the speaker pauses, their habit never asks for more than this. 900 ms.
+    pub habit_max: Duration,
+    /// A turn that goes on longer is cut. 28 s, what the recogniser takes in one piece.
+    pub turn_max: Duration,
+}
+
+impl Default for TurnEndConfig {
+    fn default() -> Self {
+        Self {
+            candidate: Duration::from_millis(140),
+            complete: Duration::from_millis(350),
+            normal: Duration::from_millis(550),
+            incomplete: Duration::from_millis(1_200),
+            dictating: Duration::from_millis(1_200),
+            habit_max: Duration::from_millis(900),
+            turn_max: Duration::from_secs(28),
+        }
+    }
+}
+
+/// What [`TurnEnd`] is told.
+#[derive(Clone, PartialEq, Eq)]
+pub enum TurnInput {
+    /// The speaker fell silent.
+    Silence {
+        /// The end of their last sound.
+        since: Moment,
+    },
+    /// The speaker is heard.
+    Sound {
+        /// The beginning of the sound.
+        since: Moment,
+    },
+    /// The words up to the present pause. Ignored while the speaker is heard.
+    Words {
+        /// The words.
+        text: String,
+        /// Their language.
+        language: Language,
+    },
+}
+
+/// Why a turn is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// It had gone on for [`TurnEndConfig::turn_max`].
+    Limit,
+    /// The silence was long enough.
+    Silence,
+}
+
+/// What [`TurnEnd`] has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnOutput {
+    /// The turn is over.
+    Ended {
+        /// The end of the last sound.
+        since: Moment,
+        /// When that was certain.
+        at: Moment,
+        /// Why.
+        reason: EndReason,
+    },
+    /// The turn may be over: time for an early decode.
+    Pause {
+        /// The end of the last sound.
+        since: Moment,
+    },
+    /// The speaker went on after a `Pause`.
+    Resumed {
+        /// How long the pause was.
+        pause: Duration,
+    },
+}
+
+/// The machine. One for each speaker, for the whole call: it learns how they pause.
+#[derive(Debug)]
+pub struct TurnEnd {
+    config: TurnEndConfig,
+    expect: Expect,
+    phase: Phase,
+    /// The longest pause inside a turn of late, fading.
+    habit: Duration,
+    outputs: VecDeque<TurnOutput>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Pausing { started: Moment, since: Moment, announced: Announced, words: Option<Completeness> },
+    Sounding { started: Moment },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Announced {
+    No,
+    Yes,
+}
+
+impl TurnEnd {
+    /// A machine that has heard nothing yet.
+    pub fn new(config: TurnEndConfig) -> Self {
+        Self { config, expect: Expect::Anything, phase: Phase::Idle, habit: Duration::ZERO, outputs: VecDeque::new() }
+    }
+
+    /// Says what kind of answer is expected from now on.
+    pub fn expect(&mut self, expect: Expect) {
+        self.expect = expect;
+    }
+
+    /// Takes in what was heard.
+    pub fn handle_input(&mut self, input: TurnInput, now: Moment) {
+        match input {
+            TurnInput::Silence { since } => {
+                if let Phase::Sounding { started } = self.phase {
+                    self.phase = Phase::Pausing { started, since, announced: Announced::No, words: None };
+                }
+            }
+            TurnInput::Sound { since } => self.handle_sound(since),
+            TurnInput::Words { text, language } => {
+                if let Phase::Pausing { words, .. } = &mut self.phase {
+                    *words = Some(completeness(&text, language, self.expect));
+                }
+            }
+        }
+        self.handle_timeout(now);
+    }
+
+    /// The next finding, if there is one.
+    pub fn poll_output(&mut self) -> Option<TurnOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`TurnEnd::handle_timeout`].
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        match self.phase {
+            Phase::Idle => None,
+            Phase::Pausing { started, since, announced, words } => {
+                let next = match announced {
+                    Announced::No => since + self.config.candidate,
+                    Announced::Yes => since + self.needed(words),
+                };
+                Some(next.min(started + self.config.turn_max))
+            }
+            Phase::Sounding { started } => Some(started + self.config.turn_max),
+        }
+    }
+
+    /// Lets time pass.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        if let Phase::Pausing { started, since, announced: Announced::No, words } = self.phase
+            && now >= since + self.config.candidate
+        {
+            self.outputs.push_back(TurnOutput::Pause { since });
+            self.phase = Phase::Pausing { started, since, announced: Announced::Yes, words };
+        }
+        let ended = match self.phase {
+            Phase::Idle => None,
+            Phase::Pausing { since, words, .. } if now >= since + self.needed(words) => {
+                Some((since, EndReason::Silence))
+            }
+            Phase::Pausing { started, since, .. } => {
+                (now >= started + self.config.turn_max).then_some((since, EndReason::Limit))
+            }
+            Phase::Sounding { started } => (now >= started + self.config.turn_max).then_some((now, EndReason::Limit)),
+        };
+        if let Some((since, reason)) = ended {
+            self.phase = Phase::Idle;
+            self.habit = self.habit.mul_f32(HABIT_FADES);
+            self.outputs.push_back(TurnOutput::Ended { since, at: now, reason });
+        }
+    }
+
+    fn handle_sound(&mut self, since: Moment) {
+        match self.phase {
+            Phase::Idle => self.phase = Phase::Sounding { started: since },
+            Phase::Pausing { started, since: silent_since, announced, .. } => {
+                let pause = since - silent_since;
+                if announced == Announced::Yes {
+                    self.habit = self.habit.mul_f32(HABIT_FADES).max(pause);
+                    self.outputs.push_back(TurnOutput::Resumed { pause });
+                }
+                self.phase = Phase::Sounding { started };
+            }
+            Phase::Sounding { .. } => {}
+        }
+    }
+
+    /// The silence that ends the turn.
+    fn needed(&self, words: Option<Completeness>) -> Duration {
+        let config = &self.config;
+        let dictating = matches!(self.expect, Expect::Digits { .. });
+        let base = match words {
+            Some(Completeness::Complete) => return config.complete.max(self.habit.min(config.normal)),
+            Some(Completeness::Incomplete) if dictating => config.dictating,
+            Some(Completeness::Incomplete) => config.incomplete,
+            // Words may still be on their way; while a number is dictated the longer wait is the safe one.
+            Some(Completeness::Unknown) | None if dictating => config.dictating,
+            Some(Completeness::Unknown) | None => config.normal,
+        };
+        base.max(self.habit.mul_f32(HABIT_MARGIN).min(config.habit_max))
+    }
+}
+
+/// With every pause and turn the habit counts less.
+const HABIT_FADES: f32 = 0.8;
+/// The pause that ends a turn is this much longer than those inside it.
+const HABIT_MARGIN: f32 = 1.3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NORMAL: u64 = 550;
+
+    fn at(ms: u64) -> Moment {
+        Moment::from_millis(ms)
+    }
+
+    /// Speaks from 0 to 1000 ms, says `words` 200 ms later, and returns how much silence ended the turn.
+    fn silence_needed(machine: &mut TurnEnd, words: Option<(&str, Language)>) -> u64 {
+        machine.handle_input(TurnInput::Sound { since: at(0) }, at(0));
+        machine.handle_input(TurnInput::Silence { since: at(1_000) }, at(1_020));
+        for ms in (1_020..10_000).step_by(10) {
+            if let (1_200, Some((text, language))) = (ms, words) {
+                machine.handle_input(TurnInput::Words { text: text.to_owned(), language }, at(ms));
+            }
+            machine.handle_timeout(at(ms));
+            while let Some(output) = machine.poll_output() {
+                if let TurnOutput::Ended { since, at: end, reason: EndReason::Silence } = output {
+                    assert_eq!(since, at(1_000));
+                    return (end - since).as_millis() as u64;
+                }
+            }
+        }
+        panic!("the turn never ended");
+    }
+
+    fn check(expect: Expect, words: Option<(&str, Language)>, expected_ms: u64) {
+        let mut machine = TurnEnd::new(TurnEndConfig::default());
+        machine.expect(expect);
+        assert_eq!(silence_needed(&mut machine, words), expected_ms, "{expect:?} {words:?}");
+    }
+
+    #[test]
+    fn the_silence_needed_depends_on_the_words() {
+        check(Expect::Anything, None, NORMAL);
+        check(Expect::Anything, Some(("Where is my order?", Language::En)), 350);
+        check(Expect::Anything, Some(("The kettle", Language::En)), NORMAL);
+        check(Expect::Anything, Some(("I bought a kettle and", Language::En)), 1_200);
+        check(Expect::Anything, Some(("我的订单到了，但是", Language::Zh)), 1_200);
+        check(Expect::YesNo, Some(("Yes", Language::En)), 350);
+    }
+
+    #[test]
+    fn dictating_digits_earns_a_longer_wait_until_the_number_is_whole() {
+        let digits = Expect::Digits { min: 8, max: 8 };
+        check(digits, None, 1_200);
+        check(digits, Some(("four four seven", Language::En)), 1_200);
+        check(digits, Some(("4471 2093", Language::En)), 350);
+        check(digits, Some(("I do not have it with me.", Language::En)), 350);
+    }
+
+    #[test]
+    fn a_speaker_who_pauses_inside_turns_is_given_time() {
+        let mut machine = TurnEnd::new(TurnEndConfig::default());
+        machine.handle_input(TurnInput::Sound { since: at(0) }, at(0));
+        machine.handle_input(TurnInput::Silence { since: at(500) }, at(520));
+        machine.handle_timeout(at(700));
+        assert_eq!(machine.poll_output(), Some(TurnOutput::Pause { since: at(500) }));
+        machine.handle_input(TurnInput::Sound { since: at(1_020) }, at(1_040));
+        assert_eq!(machine.poll_output(), Some(TurnOutput::Resumed { pause: Duration::from_millis(520) }));
+        machine.handle_input(TurnInput::Silence { since: at(1_500) }, at(1_520));
+        let end = (1_520..).step_by(10).map(at).find(|&now| {
+            machine.handle_timeout(now);
+            std::iter::from_fn(|| machine.poll_output()).any(|output| matches!(output, TurnOutput::Ended { .. }))
+        });
+        assert_eq!(end, Some(at(1_500 + 680)), "520 ms and a margin");
+        for _ in 0..10 {
+            silence_needed(&mut machine, None);
+        }
+        assert_eq!(silence_needed(&mut machine, None), NORMAL, "and the habit fades");
+    }
+
+    #[test]
+    fn an_endless_turn_is_cut() {
+        let mut machine = TurnEnd::new(TurnEndConfig::default());
+        machine.handle_input(TurnInput::Sound { since: at(0) }, at(0));
+        assert_eq!(machine.poll_timeout(), Some(at(28_000)));
+        machine.handle_timeout(at(28_000));
+        let ended = TurnOutput::Ended { since: at(28_000), at: at(28_000), reason: EndReason::Limit };
+        assert_eq!(machine.poll_output(), Some(ended));
+        assert_eq!(machine.poll_timeout(), None);
+    }
+
+    #[test]
+    fn words_that_come_after_the_speaker_went_on_count_for_nothing() {
+        let mut machine = TurnEnd::new(TurnEndConfig::default());
+        machine.handle_input(TurnInput::Sound { since: at(0) }, at(0));
+        machine.handle_input(TurnInput::Words { text: "Yes.".to_owned(), language: Language::En }, at(100));
+        machine.handle_input(TurnInput::Silence { since: at(500) }, at(520));
+        machine.handle_timeout(at(900));
+        assert_eq!(machine.poll_output(), Some(TurnOutput::Pause { since: at(500) }));
+        assert_eq!(machine.poll_output(), None, "400 ms are not enough without words");
+    }
+}

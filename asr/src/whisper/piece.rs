@@ -1,0 +1,112 @@
+//! The words of one piece of sound, and how pieces become one answer.
+
+use std::time::Duration;
+
+use call::{AudioFrame, Language};
+
+use crate::guard::{self, DropReason, Evidence};
+use crate::recognizer::{DecodeRequest, Decoded, Segment, Verdict};
+
+/// What the engine wrote for one piece, or for several put together.
+#[derive(Default)]
+pub(super) struct Piece {
+    pub(super) segments: Vec<Segment>,
+    /// Sum of the natural logarithms of the probabilities of the words' tokens.
+    pub(super) log_prob_sum: f32,
+    pub(super) tokens: u32,
+    pub(super) no_speech: f32,
+    dropped: Option<DropReason>,
+}
+
+impl Piece {
+    /// A piece that holds no words for a reason known before decoding.
+    pub(super) fn dropped(reason: DropReason) -> Self {
+        Self { no_speech: 1.0, dropped: Some(reason), ..Self::default() }
+    }
+
+    /// Lets the guards look at the piece; words that are not believed go.
+    pub(super) fn judge(&mut self, language: Language, samples: usize, request: &DecodeRequest) {
+        let verdict = guard::judge(&Evidence {
+            text: &self.text(language),
+            language,
+            no_speech: self.no_speech,
+            mean_log_prob: self.mean_log_prob(),
+            audio: Duration::from_secs_f64(samples as f64 / f64::from(AudioFrame::RATE.hz())),
+            prompt: request.prompt.as_deref(),
+        });
+        match verdict {
+            Verdict::Dropped(reason) => *self = Self { no_speech: self.no_speech, ..Self::dropped(reason) },
+            Verdict::Kept => {}
+        }
+    }
+
+    /// Adds the piece that follows, which begins `offset_s` seconds into the whole.
+    pub(super) fn append(&mut self, next: Self, offset_s: f32) {
+        let nothing_yet = self.segments.is_empty() && self.dropped.is_none();
+        self.no_speech = if nothing_yet { next.no_speech } else { self.no_speech.min(next.no_speech) };
+        self.dropped = if nothing_yet { next.dropped } else { self.dropped.and(next.dropped) };
+        self.log_prob_sum += next.log_prob_sum;
+        self.tokens += next.tokens;
+        self.segments.extend(next.segments.into_iter().map(|segment| Segment {
+            start_s: segment.start_s + offset_s,
+            end_s: segment.end_s + offset_s,
+            text: segment.text,
+        }));
+    }
+
+    /// The answer.
+    pub(super) fn decoded(self, language: Language, audio: Duration, cpu: Duration) -> Decoded {
+        let verdict = match self.dropped {
+            Some(reason) if self.segments.is_empty() => Verdict::Dropped(reason),
+            Some(_) | None => Verdict::Kept,
+        };
+        let confidence = if self.tokens == 0 { 0.0 } else { self.mean_log_prob().exp() };
+        let text = self.text(language);
+        Decoded { text, language, confidence, no_speech: self.no_speech, segments: self.segments, audio, cpu, verdict }
+    }
+
+    fn text(&self, language: Language) -> String {
+        let texts: Vec<&str> = self.segments.iter().map(|segment| segment.text.as_str()).collect();
+        texts.join(match language {
+            Language::En => " ",
+            Language::Zh => "",
+        })
+    }
+
+    fn mean_log_prob(&self) -> f32 {
+        if self.tokens == 0 { 0.0 } else { self.log_prob_sum / self.tokens as f32 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(text: &str, log_prob_sum: f32) -> Piece {
+        let segment = Segment { start_s: 0.0, end_s: 1.0, text: text.to_owned() };
+        Piece { segments: vec![segment], log_prob_sum, tokens: 4, ..Piece::default() }
+    }
+
+    #[test]
+    fn pieces_are_joined_in_time_and_in_confidence() {
+        let mut whole = Piece::default();
+        whole.append(piece("Where is", -0.4), 0.0);
+        whole.append(Piece::dropped(DropReason::NoSpeech), 20.0);
+        whole.append(piece("my order?", -1.2), 28.0);
+        let decoded = whole.decoded(Language::En, Duration::from_secs(40), Duration::ZERO);
+        assert_eq!(decoded.text, "Where is my order?");
+        assert_eq!(decoded.verdict, Verdict::Kept);
+        assert_eq!(decoded.segments[1].start_s, 28.0);
+        assert!((decoded.confidence - (-0.2f32).exp()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn nothing_but_dropped_pieces_is_dropped() {
+        let mut whole = Piece::default();
+        whole.append(Piece::dropped(DropReason::Repetition), 0.0);
+        whole.append(Piece::dropped(DropReason::NoSpeech), 28.0);
+        let decoded = whole.decoded(Language::En, Duration::from_secs(40), Duration::ZERO);
+        assert_eq!(decoded.verdict, Verdict::Dropped(DropReason::NoSpeech));
+        assert_eq!((decoded.text.as_str(), decoded.confidence), ("", 0.0));
+    }
+}
