@@ -5,14 +5,18 @@
 //! recogniser and its own tests run on tones.
 
 mod dice;
+mod ear;
 pub mod gap;
 pub mod line;
 mod relay;
+mod report;
 pub mod scenario;
+mod script;
 pub mod shop;
 mod weather;
 
 pub use dice::Dice;
 pub use relay::LossyLine;
+pub use report::{CallProgress, CallReport, EndedBy, Outcome, RtpReport, TurnReport};
 pub use scenario::{Scenario, ScenarioError};
 pub use weather::{BadLine, LineCount, Weather};
