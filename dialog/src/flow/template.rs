@@ -87,7 +87,7 @@ impl Values {
         values.put("language", Value::from(language.code()));
         values.put("today", Value::from(today.to_string()));
         values.put("caller", Value::from(caller));
-        values.put("config", safe.collect::<Value>());
+        values.put("config", Value::from(safe.collect::<BTreeMap<String, Value>>()));
         values
     }
 
@@ -100,7 +100,7 @@ impl Values {
     }
 
     fn context(&self) -> Value {
-        self.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+        Value::from(self.0.clone())
     }
 }
 
@@ -120,7 +120,8 @@ fn environment() -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_formatter(write_known);
     environment.add_filter("digits", |state: &State<'_, '_>, value: &Value| {
-        wording::digits(&value.to_string(), language(state))
+        let spoken = wording::digits(&value.to_string(), language(state));
+        if spoken.is_empty() { Err(invalid("digits needs digits")) } else { Ok(spoken) }
     });
     environment.add_filter("money", |state: &State<'_, '_>, value: &Value, currency: Option<String>| {
         let amount = f64::try_from(value.clone()).ok().filter(|amount| amount.is_finite());
@@ -194,11 +195,12 @@ mod tests {
     fn holes_are_filled_or_named() {
         let check = |source: &str, expected: Result<&str, ()>| {
             let spoken = Template::parse(source).unwrap().spoken(&values());
-            assert_eq!(spoken.as_deref().map_err(|_| ()), expected, "{source}");
+            assert_eq!(spoken.as_deref().map_err(|_| ()), expected, "{source}: {spoken:?}");
         };
         check("Order {{ order.id | digits }}", Ok("Order 2 0 4 1, 8 8 4 2"));
         check("It costs {{ order.total | money('CNY') }}", Ok("It costs 1299 yuan"));
         check("With {{ order.carrier }}", Err(()));
+        check("Number {{ order.nothing | digits }}", Err(()));
         check("With {{ order.nothing }}", Err(()));
         check("{% if order.nothing %}a{% else %}b{% endif %}", Ok("b"));
         assert!(Template::parse("{{ order.id | digts }}").is_err() || Template::parse("{{ x").is_err());
