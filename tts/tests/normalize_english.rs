@@ -1,0 +1,21 @@
+//! The golden table of English readings, so that a change of one rule shows what it does to all the others.
+
+use tts::Normalizer;
+
+#[test]
+fn every_line_of_the_table_is_read_as_written() {
+    let normalizer = Normalizer::default();
+    let lines: Vec<_> = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with("//")).collect();
+    let mut wrong = String::new();
+    for line in &lines {
+        let (input, expected) = line.split_once('\t').expect("input, a tab, the expected words");
+        let got = normalizer.normalize(input);
+        if got != expected {
+            wrong.push_str(&format!("{input}\n  want {expected}\n  got  {got}\n"));
+        }
+    }
+    assert!(lines.len() >= 150, "the table has only {} lines", lines.len());
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+const TABLE: &str = include_str!("golden/en_normalize.tsv");
