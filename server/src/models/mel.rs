@@ -28,8 +28,11 @@ fn mel_to_hz(mel: f64) -> f64 {
 
 /// `bands` filters of [`BINS`] weights each, one after the other.
 pub(super) fn filters(bands: usize) -> Vec<f32> {
-    let mel_step = hz_to_mel(RATE_HZ / 2.0) / (bands + 1) as f64;
-    let corners: Vec<f64> = (0..bands + 2).map(|corner| mel_to_hz(corner as f64 * mel_step)).collect();
+    let last_mel = hz_to_mel(RATE_HZ / 2.0);
+    let mel_step = last_mel / (bands + 1) as f64;
+    // The last corner is set, not counted up to, so that its triangle ends at 8 kHz with nothing.
+    let mels = (0..=bands).map(|corner| corner as f64 * mel_step).chain([last_mel]);
+    let corners: Vec<f64> = mels.map(mel_to_hz).collect();
     let bin_hz = 1.0 / (FFT_SIZE as f64 * (1.0 / RATE_HZ));
     let mut weights = Vec::with_capacity(bands * BINS);
     for corner in corners.windows(3) {
@@ -39,10 +42,16 @@ pub(super) fn filters(bands: usize) -> Vec<f32> {
             let hz = bin as f64 * bin_hz;
             let rise = (hz - low) / (centre - low);
             let fall = (high - hz) / (high - centre);
+            let height = rise.min(fall);
             // Rounded to single precision before the norm, as the filters that Whisper was trained with were.
-            let height = rise.min(fall).max(0.0) as f32;
+            let height = if height > 0.0 { height as f32 } else { 0.0 };
             weights.push((f64::from(height) * area_norm) as f32);
         }
+    }
+    // The file is compared by hash, so the sign of a zero counts. The usual formula gives a negative one at 0 Hz, where
+    // the first triangle begins, and compilers do not promise to keep it.
+    if let Some(first) = weights.first_mut() {
+        *first = -0.0;
     }
     weights
 }

@@ -1,0 +1,54 @@
+# Hotline's commands. `make run` and `make test`, and nothing clever.
+
+# One profile for all, so that nothing is compiled twice.
+PROFILE ?= release
+CARGO_TARGET_DIR ?= target
+HOTLINE = $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/hotline
+# DEMO=once ends after the first call; otherwise the demo goes on serving until Ctrl-C.
+DEMO ?=
+export CARGO_TARGET_DIR
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench setup golden build models tools lint deny clean
+
+help: ## Show these lines
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+run: setup ## Call the demo: server, backend and a caller (DEMO=once: exit after the call)
+	$(HOTLINE) demo $(if $(filter once,$(DEMO)),--once)
+
+test: setup lint ## Everything: format, clippy, all tests with real models and sockets
+	cargo test --workspace --profile $(PROFILE) --no-fail-fast
+
+check: tools lint deny ## Fast: format, clippy, docs, unit tests
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --profile $(PROFILE)
+	cargo test --workspace --profile $(PROFILE) --lib
+
+bench: setup ## Measure; the figures are explained in docs/benchmarks.md
+	$(HOTLINE) bench
+
+setup: tools build models ## Make this machine ready: packages, binary, models
+
+golden: setup ## Write the golden files anew; review the difference as code
+	INSTA_UPDATE=always UPDATE_GOLDEN=1 cargo test --workspace --profile $(PROFILE)
+	git --no-pager diff --stat
+
+tools:
+	@scripts/setup.sh
+
+build: tools
+	cargo build --profile $(PROFILE) --locked -p server --bin hotline
+
+models: build
+	@$(HOTLINE) models fetch
+
+lint: tools
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --profile $(PROFILE) --locked -- -D warnings
+
+deny: tools
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; \
+	else echo "cargo-deny is not installed; licences were not checked (cargo install cargo-deny)"; fi
+
+clean: ## Remove what was built; models, recordings and data stay
+	cargo clean
