@@ -1,0 +1,14 @@
+//! Between the SIP stack and the legs. The only folder that knows the stack's types.
+
+mod act;
+mod dialog;
+mod headers;
+pub(crate) mod incoming;
+pub(crate) mod leg_task;
+mod switch;
+pub(crate) mod tcp;
+mod udp;
+mod wire;
+
+pub(crate) use switch::Switch;
+pub(crate) use udp::FrontedSocket;

@@ -1,0 +1,274 @@
+//! What all legs share: the stack, the table of dialogs, the connections, and the end of everything.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdUdpSocket};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rsipstack::EndpointBuilder;
+use rsipstack::sip::{Host, HostWithPort};
+use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
+use rsipstack::transaction::{Endpoint, TransactionReceiver};
+use rsipstack::transport::transport_layer::DomainResolver;
+use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, warn};
+
+use call::Moment;
+
+use super::wire::FromWire;
+use crate::door::Transport;
+use crate::front::PRODUCT;
+use crate::handle::InboundCall;
+
+/// Most legs at once; beyond it callers hear 503 whatever the house would say.
+pub(crate) const LEGS_MAX: usize = 4096;
+
+/// The shared half of the adapter.
+pub(crate) struct Switch {
+    pub(super) endpoint: EndpointInnerRef,
+    pub(super) inbound: mpsc::Sender<InboundCall>,
+    udp: Option<SocketAddr>,
+    tcp: Option<SocketAddr>,
+    public_address: Option<IpAddr>,
+    table: Mutex<Table>,
+    connections: Mutex<HashMap<SocketAddr, SipConnection>>,
+    /// Legs hang up and no call is taken.
+    closing: CancellationToken,
+    /// Sockets close.
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    started: Instant,
+}
+
+/// The dialogs, by Call-ID and our tag.
+#[derive(Default)]
+struct Table {
+    legs: HashMap<DialogKey, mpsc::Sender<FromWire>>,
+    /// Inbound ones also by Call-ID and their tag, to know a merged request (RFC 3261 8.2.2.2).
+    callers: HashSet<DialogKey>,
+}
+
+/// Call-ID and one tag.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct DialogKey {
+    pub(super) call_id: String,
+    pub(super) tag: String,
+}
+
+/// A place in the table, left by dropping it, so that no way out of a leg leaks one.
+pub(super) struct Place {
+    switch: Arc<Switch>,
+    ours: DialogKey,
+    theirs: Option<DialogKey>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut table = lock(&self.switch.table);
+        table.legs.remove(&self.ours);
+        if let Some(theirs) = &self.theirs {
+            table.callers.remove(theirs);
+        }
+    }
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    Closed,
+    Full,
+    Merged,
+}
+
+impl Switch {
+    pub(crate) fn new(
+        udp: Option<SocketAddr>,
+        tcp: Option<SocketAddr>,
+        public_address: Option<IpAddr>,
+        inbound: mpsc::Sender<InboundCall>,
+    ) -> (Arc<Self>, Endpoint, Option<TransactionReceiver>) {
+        let stop = CancellationToken::new();
+        let layer = TransportLayer::new_with_domain_resolver(stop.child_token(), Box::new(SystemResolver));
+        // How long a call may ring is the leg's to say, not the stack's.
+        let option = EndpointOption { timerc: RING_MAX, ..EndpointOption::default() };
+        let endpoint = EndpointBuilder::new()
+            .with_user_agent(PRODUCT)
+            .with_cancel_token(stop.child_token())
+            .with_transport_layer(layer)
+            .with_option(option)
+            .build();
+        let transactions = endpoint.incoming_transactions().ok();
+        let switch = Self {
+            endpoint: Arc::clone(&endpoint.inner),
+            inbound,
+            udp,
+            tcp,
+            public_address,
+            table: Mutex::default(),
+            connections: Mutex::default(),
+            closing: CancellationToken::new(),
+            stop,
+            tasks: TaskTracker::new(),
+            started: Instant::now(),
+        };
+        (Arc::new(switch), endpoint, transactions)
+    }
+
+    /// Runs a task whose end is waited for, and whose panic is told.
+    pub(crate) fn spawn(&self, what: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let running = self.tasks.spawn(task);
+        self.tasks.spawn(async move {
+            if let Err(panic) = running.await {
+                error!(what, error = %panic, "A task of the SIP door broke");
+            }
+        });
+    }
+
+    pub(crate) fn bound(&self, transport: Transport) -> Option<SocketAddr> {
+        match transport {
+            Transport::Tcp => self.tcp,
+            Transport::Udp => self.udp,
+        }
+    }
+
+    pub(crate) fn address_towards(&self, peer: SocketAddr) -> IpAddr {
+        let bound = self.udp.or(self.tcp).map(|addr| addr.ip());
+        match (self.public_address, bound) {
+            (Some(public), _) => public,
+            (None, Some(bound)) if !bound.is_unspecified() => bound,
+            (None, _) => route_towards(peer),
+        }
+    }
+
+    /// The address in our Contact and Via towards `peer`. Without a listener the port is that of a listener to be.
+    pub(super) fn advertised(&self, peer: SocketAddr, transport: Transport) -> SocketAddr {
+        let port = self.bound(transport).or(self.udp).or(self.tcp).map_or(SIP_PORT, |addr| addr.port());
+        SocketAddr::new(self.address_towards(peer), port)
+    }
+
+    pub(crate) fn stop_token(&self) -> CancellationToken {
+        self.stop.child_token()
+    }
+
+    pub(super) fn closing_token(&self) -> CancellationToken {
+        self.closing.clone()
+    }
+
+    pub(crate) fn legs(&self) -> usize {
+        lock(&self.table).legs.len()
+    }
+
+    /// The time as the legs' machines see it; it never leaves this crate.
+    pub(super) fn now(&self) -> Moment {
+        Moment::START + self.started.elapsed()
+    }
+
+    /// The instant of a moment, for sleeping.
+    pub(super) fn instant(&self, moment: Moment) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.started + moment.since(Moment::START))
+    }
+
+    /// Enters a leg into the table.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        ours: DialogKey,
+        theirs: Option<DialogKey>,
+        leg: mpsc::Sender<FromWire>,
+    ) -> Result<Place, NoPlace> {
+        if self.closing.is_cancelled() {
+            return Err(NoPlace::Closed);
+        }
+        let mut table = lock(&self.table);
+        if table.legs.len() >= LEGS_MAX {
+            return Err(NoPlace::Full);
+        }
+        if theirs.as_ref().is_some_and(|theirs| !table.callers.insert(theirs.clone())) {
+            return Err(NoPlace::Merged);
+        }
+        table.legs.insert(ours.clone(), leg);
+        Ok(Place { switch: Arc::clone(self), ours, theirs })
+    }
+
+    pub(super) fn find(&self, key: &DialogKey) -> Option<mpsc::Sender<FromWire>> {
+        lock(&self.table).legs.get(key).cloned()
+    }
+
+    pub(super) fn connection(&self, peer: SocketAddr) -> Option<SipConnection> {
+        lock(&self.connections).get(&peer).cloned()
+    }
+
+    pub(super) fn add_connection(&self, peer: SocketAddr, connection: SipConnection) {
+        lock(&self.connections).insert(peer, connection);
+    }
+
+    pub(super) fn remove_connection(&self, peer: SocketAddr) {
+        lock(&self.connections).remove(&peer);
+    }
+
+    pub(crate) async fn close(&self, wait: Duration) {
+        self.closing.cancel();
+        let until = tokio::time::Instant::now() + wait;
+        while self.legs() > 0 && tokio::time::Instant::now() < until {
+            tokio::time::sleep(CLOSE_PAUSE).await;
+        }
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout_at(until, self.tasks.wait()).await.is_err() {
+            warn!(tasks = self.tasks.len(), "Tasks of the SIP door outlive it");
+        }
+    }
+}
+
+impl fmt::Debug for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Switch").field("udp", &self.udp).field("tcp", &self.tcp).finish_non_exhaustive()
+    }
+}
+
+/// Host names by the system's resolver.
+struct SystemResolver;
+
+#[async_trait]
+impl DomainResolver for SystemResolver {
+    async fn resolve(&self, target: &SipAddr) -> rsipstack::Result<SipAddr> {
+        let addr =
+            resolve(&target.addr).await.ok_or_else(|| rsipstack::Error::DnsResolutionError(target.to_string()))?;
+        Ok(SipAddr { r#type: target.r#type, addr: addr.into() })
+    }
+}
+
+/// The socket address of a host and port of SIP.
+pub(super) async fn resolve(host: &HostWithPort) -> Option<SocketAddr> {
+    let port = host.port.as_ref().map_or(SIP_PORT, |port| port.value());
+    match &host.host {
+        Host::IpAddr(address) => Some(SocketAddr::new(*address, port)),
+        Host::Domain(name) => tokio::net::lookup_host((name.0.as_str(), port)).await.ok()?.next(),
+    }
+}
+
+/// The address of ours from which packets to `peer` leave. Connecting a datagram socket sends nothing.
+fn route_towards(peer: SocketAddr) -> IpAddr {
+    let any = match peer {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let socket = StdUdpSocket::bind(any).and_then(|socket| socket.connect(peer).map(|()| socket));
+    let local = socket.and_then(|socket| socket.local_addr());
+    local.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |addr| addr.ip())
+}
+
+/// A panic elsewhere leaves the tables usable: every change to them is one call.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The default port of SIP (RFC 3261 19.1.2).
+pub(super) const SIP_PORT: u16 = 5060;
+const CLOSE_PAUSE: Duration = Duration::from_millis(5);
+const RING_MAX: Duration = Duration::from_secs(3_600);

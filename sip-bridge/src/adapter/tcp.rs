@@ -1,0 +1,214 @@
+//! Streams: accepted and opened here, cut and judged here, and joined to the stack as its in-memory channels.
+//!
+//! The stack's own TCP reader ends a connection on the first message it cannot parse, and with it every call on it. It
+//! also has no limit on how many connections there are.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rsipstack::sip::{SipMessage, Transport as StackTransport};
+use rsipstack::transport::channel::ChannelConnection;
+use rsipstack::transport::{SipAddr, SipConnection, TransportEvent};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, trace, warn};
+
+use super::switch::Switch;
+use super::wire::readable;
+use crate::frame::{Frame, Framer};
+use crate::front::{Verdict, judge, refuse};
+
+/// Most accepted connections at once; more are closed at once.
+const CONNECTIONS_MAX: usize = 1024;
+/// Messages that may wait to be written to one connection.
+const OUTGOING_MAX: usize = 64;
+/// How long a new connection may be silent.
+const FIRST_BYTES_WAIT_MAX: Duration = Duration::from_secs(32);
+/// How long a connection may be silent.
+const IDLE_MAX: Duration = Duration::from_secs(3_600);
+/// How long a peer may refuse to read.
+const WRITE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long connecting may take.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
+const READ_BYTES: usize = 8 * 1024;
+
+/// Accepts connections until the door closes.
+pub(crate) async fn listen(switch: Arc<Switch>, listener: TcpListener) {
+    let stop = switch.stop_token();
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match (accepted, Arc::clone(&room).try_acquire_owned()) {
+            (Ok((stream, peer)), Ok(permit)) => {
+                adopt(&switch, stream, peer, Some(permit)).await;
+            }
+            (Ok((_, peer)), Err(_)) => warn!(%peer, max = CONNECTIONS_MAX, "Too many SIP connections, one refused"),
+            (Err(error), _) => {
+                // Such as no file descriptor left: wait for one rather than spin.
+                warn!(%error, "Cannot accept a SIP connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// The connection to a peer, opened if there is none. `None` when it cannot be.
+pub(super) async fn connect(switch: &Arc<Switch>, peer: SocketAddr) -> Option<SipConnection> {
+    if let Some(connection) = switch.connection(peer) {
+        return Some(connection);
+    }
+    match tokio::time::timeout(CONNECT_WAIT_MAX, TcpStream::connect(peer)).await {
+        Ok(Ok(stream)) => adopt(switch, stream, peer, None).await,
+        Ok(Err(error)) => {
+            debug!(%peer, %error, "Cannot connect");
+            None
+        }
+        Err(_) => {
+            debug!(%peer, "Connecting takes too long");
+            None
+        }
+    }
+}
+
+/// Joins a stream to the stack and serves it.
+async fn adopt(
+    switch: &Arc<Switch>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: Option<OwnedSemaphorePermit>,
+) -> Option<SipConnection> {
+    // Signalling is small and waits for answers.
+    let _slower = stream.set_nodelay(true);
+    let addr = SipAddr::new(StackTransport::Tcp, peer.into());
+    let over = switch.stop_token();
+    // The stack only writes to the channel; what is read goes to it directly.
+    let (_unused, incoming) = mpsc::unbounded_channel();
+    let (outgoing, to_write) = mpsc::channel(OUTGOING_MAX);
+    let channel = ChannelConnection::create_connection_bounded(incoming, outgoing, addr, Some(over.clone())).await;
+    let connection = SipConnection::Channel(channel.ok()?);
+    let (reading, writing) = stream.into_split();
+    let (raw, raw_to_write) = mpsc::channel(OUTGOING_MAX);
+    switch.add_connection(peer, connection.clone());
+    switch.spawn("TCP writer", write(writing, to_write, raw_to_write, over.clone()));
+    let reader = Reader { switch: Arc::clone(switch), peer, connection: connection.clone(), raw, over };
+    switch.spawn("TCP reader", reader.run(reading, permit));
+    Some(connection)
+}
+
+/// The reading half of one connection.
+struct Reader {
+    switch: Arc<Switch>,
+    peer: SocketAddr,
+    connection: SipConnection,
+    /// What is answered without the stack.
+    raw: mpsc::Sender<Vec<u8>>,
+    over: CancellationToken,
+}
+
+impl Reader {
+    async fn run(self, mut stream: OwnedReadHalf, permit: Option<OwnedSemaphorePermit>) {
+        let mut framer = Framer::default();
+        let mut buffer = vec![0; READ_BYTES];
+        let mut wait = FIRST_BYTES_WAIT_MAX;
+        loop {
+            let read = tokio::select! {
+                () = self.over.cancelled() => break,
+                read = tokio::time::timeout(wait, stream.read(&mut buffer)) => read,
+            };
+            let Ok(Ok(length @ 1..)) = read else { break };
+            wait = IDLE_MAX;
+            framer.push(&buffer[..length]);
+            if self.cut(&mut framer).await.is_err() {
+                break;
+            }
+        }
+        self.switch.remove_connection(self.peer);
+        self.over.cancel();
+        drop(permit);
+    }
+
+    /// Takes every whole message out of the stream.
+    async fn cut(&self, framer: &mut Framer) -> Result<(), Broken> {
+        loop {
+            match framer.next() {
+                Frame::Broken(rest) => {
+                    if let Verdict::Reply { bytes, .. } = judge(&rest, self.peer) {
+                        self.answer(bytes).await?;
+                    }
+                    debug!(peer = %self.peer, "Stream is not SIP, closed");
+                    return Err(Broken);
+                }
+                Frame::KeepAlive => self.answer(b"\r\n".to_vec()).await?,
+                Frame::Message(message) => self.take(&message).await?,
+                Frame::Partial => return Ok(()),
+            }
+        }
+    }
+
+    async fn take(&self, message: &[u8]) -> Result<(), Broken> {
+        let verdict = match judge(message, self.peer) {
+            Verdict::Pass if !readable(message) => refuse(message, self.peer),
+            verdict => verdict,
+        };
+        match verdict {
+            Verdict::Drop => trace!(peer = %self.peer, length = message.len(), "Message dropped"),
+            Verdict::Pass => self.pass(message).await,
+            Verdict::Reply { bytes, .. } => self.answer(bytes).await?,
+        }
+        Ok(())
+    }
+
+    async fn pass(&self, message: &[u8]) {
+        let parsed = SipMessage::try_from(message).ok();
+        let located =
+            parsed.and_then(|parsed| SipConnection::update_msg_received(parsed, self.peer, StackTransport::Tcp).ok());
+        let Some(message) = located else { return };
+        let from = SipAddr::new(StackTransport::Tcp, self.peer.into());
+        let taken = self.switch.endpoint.on_received_message(message, self.connection.clone(), &from).await;
+        if taken.is_err() {
+            trace!(peer = %self.peer, "Message not taken by the stack");
+        }
+    }
+
+    async fn answer(&self, bytes: Vec<u8>) -> Result<(), Broken> {
+        self.raw.send(bytes).await.map_err(|_| Broken)
+    }
+}
+
+/// The stream is of no more use.
+struct Broken;
+
+/// Writes what the stack and the doorman have to say, until either end is over.
+async fn write(
+    mut stream: OwnedWriteHalf,
+    mut messages: mpsc::Receiver<TransportEvent>,
+    mut raw: mpsc::Receiver<Vec<u8>>,
+    over: CancellationToken,
+) {
+    loop {
+        let bytes = tokio::select! {
+            biased;
+            Some(event) = messages.recv() => match event {
+                TransportEvent::Incoming(message, _, _) => message.to_bytes(),
+                TransportEvent::New(_) | TransportEvent::Closed(_) => continue,
+            },
+            Some(bytes) = raw.recv() => bytes,
+            () = over.cancelled() => break,
+            else => break,
+        };
+        let written = tokio::time::timeout(WRITE_WAIT_MAX, stream.write_all(&bytes)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            break;
+        }
+    }
+    over.cancel();
+    // Bytes that cannot be flushed to a peer that has gone are lost either way.
+    let _gone = stream.shutdown().await;
+}
