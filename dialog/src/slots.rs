@@ -16,5 +16,5 @@ pub use answers::{YesNo, is_backchannel, yes_no};
 pub use dates::date;
 pub use digits::{Dictated, code, digits, luhn_digit, luhn_valid, phone};
 
-pub(crate) use answers::holds_phrase;
+pub(crate) use answers::{begins_with_answer, holds_phrase};
 pub(crate) use digits::corrects;

@@ -25,7 +25,8 @@ fn a_caller_learns_where_the_order_is() {
          bot: Goodbye
          end: completed",
     );
-    let filled = call.events.iter().any(|event| matches!(event, CallEvent::SlotFilled { slot, .. } if slot == "order_id"));
+    let filled =
+        call.events.iter().any(|event| matches!(event, CallEvent::SlotFilled { slot, .. } if slot == "order_id"));
     assert!(filled, "the journal knows the slot");
 }
 
@@ -50,7 +51,10 @@ fn a_mandarin_caller_learns_where_the_order_is() {
 
 #[test]
 fn a_number_in_the_first_words_is_not_asked_for_again() {
-    check(En, "user: where is my order 20418844\nnot: What is your order number\nbot: 2 0 4 1, 8 8 4 4\nuser: yes\nasked: 20418844");
+    check(
+        En,
+        "user: where is my order 20418844\nnot: What is your order number\nbot: 2 0 4 1, 8 8 4 4\nuser: yes\nasked: 20418844",
+    );
     check(Zh, "user: 我的订单20418844到哪里了\nbot: 2 0 4 1，8 8 4 4，对吗\nuser: 是的\nasked: 20418844");
 }
 
@@ -64,13 +68,19 @@ fn a_number_can_be_keyed_with_and_without_the_hash() {
 #[test]
 fn a_correction_in_mid_sentence_is_taken() {
     check(En, "user: where is my order\nuser: it's 2041 8843, no sorry, 2041 8844\nbot: 2 0 4 1, 8 8 4 4. Is");
-    check(En, "user: where is my order\nuser: 20418851\nbot: Is that right\nuser: no, it's 2 0 4 1 8 8 4 4\nbot: 2 0 4 1, 8 8 4 4. Is");
+    check(
+        En,
+        "user: where is my order\nuser: 20418851\nbot: Is that right\nuser: no, it's 2 0 4 1 8 8 4 4\nbot: 2 0 4 1, 8 8 4 4. Is",
+    );
     check(Zh, "user: 查订单\nuser: 20418851\nbot: 对吗\nuser: 不对，是二零四一八八四四\nbot: 2 0 4 1，8 8 4 4");
 }
 
 #[test]
 fn a_number_in_two_breaths_is_joined() {
-    check(En, "user: where is my order\nuser: two zero four one\nsilent:\nuser: eight eight four four\nbot: 2 0 4 1, 8 8 4 4. Is");
+    check(
+        En,
+        "user: where is my order\nuser: two zero four one\nsilent:\nuser: eight eight four four\nbot: 2 0 4 1, 8 8 4 4. Is",
+    );
     check(En, "user: where is my order\nuser: two zero four one\nwait: 4100\nbot: one by one");
 }
 
@@ -110,7 +120,10 @@ fn an_unknown_order_is_asked_for_again() {
 #[test]
 fn a_person_is_reached_at_any_time() {
     check(En, "user: agent\nbot: connecting you\nperson: CallerAsked\nconnected:\nuser: hello\nsilent:");
-    check(En, "user: where is my order\nuser: this is taking forever, I want to talk to a real person\nperson: CallerAsked");
+    check(
+        En,
+        "user: where is my order\nuser: this is taking forever, I want to talk to a real person\nperson: CallerAsked",
+    );
     check(En, "user: where is my order\nkeys: 0\nwait: 3100\nperson: CallerAsked");
     check(Zh, "user: 转人工\nbot: 转接人工\nperson: CallerAsked");
     check(Zh, "user: 查订单\nuser: 20418844\nuser: 我要找人工客服\nperson: CallerAsked");
@@ -118,7 +131,8 @@ fn a_person_is_reached_at_any_time() {
 
 #[test]
 fn the_person_is_told_what_is_known() {
-    let call = check(En, "user: where is my order 20418844\nuser: yes\ntool: 200 shipped\nuser: let me speak to a human");
+    let call =
+        check(En, "user: where is my order 20418844\nuser: yes\ntool: 200 shipped\nuser: let me speak to a human");
     let handoff = call.handoff.expect("a handoff");
     assert_eq!(handoff.intent.as_deref(), Some("order_status"));
     assert_eq!(handoff.queue, "after_sales");
@@ -157,12 +171,19 @@ fn nobody_free_becomes_a_callback() {
          end: callback",
     );
     check(En, "user: agent\nnobody:\nuser: no\nkeys: 13900139000#\nbot: Is that right\nkeys: 1\nstored: 13900139000");
-    check_from(En, "anonymous", "user: agent\nnobody:\nbot: Which number\nuser: no\nbot: Please call again\nend: callback_declined");
+    check_from(
+        En,
+        "anonymous",
+        "user: agent\nnobody:\nbot: Which number\nuser: no\nbot: Please call again\nend: callback_declined",
+    );
 }
 
 #[test]
 fn asking_again_for_a_person_when_nobody_is_there_gets_the_truth() {
-    check(En, "user: agent\nnobody:\nuser: I want to talk to a real person\nbot: still nobody is free\nbot: call you back on");
+    check(
+        En,
+        "user: agent\nnobody:\nuser: I want to talk to a real person\nbot: still nobody is free\nbot: call you back on",
+    );
 }
 
 #[test]
@@ -183,13 +204,19 @@ fn a_slow_tool_is_filled_and_a_dead_one_admitted() {
          user: yes
          person: ToolFailed",
     );
-    check(En, "user: where is my order 20418844\nuser: yes\ntool: 500\ntool: 500\nbot: cannot reach\nuser: no\nbot: How can I help");
+    check(
+        En,
+        "user: where is my order 20418844\nuser: yes\ntool: 500\ntool: 500\nbot: cannot reach\nuser: no\nbot: How can I help",
+    );
     check(En, "user: where is my order 20418844\nuser: yes\nwait: 14000\nbot: cannot reach");
 }
 
 #[test]
 fn an_answer_that_lacks_what_is_to_be_said_is_not_made_up() {
-    check(En, "user: where is my order 20418844\nuser: yes\ntool: 200 broken\nnot: shipped\nbot: cannot reach our order system");
+    check(
+        En,
+        "user: where is my order 20418844\nuser: yes\ntool: 200 broken\nnot: shipped\nbot: cannot reach our order system",
+    );
 }
 
 #[test]
@@ -224,24 +251,34 @@ fn nonsense_is_asked_about_twice_in_other_words() {
          user: what is the weather like
          person: NotUnderstood",
     );
-    check(Zh, "user: 今天天气怎么样\nbot: 我没有听懂\nuser: 放一首歌\nbot: 还是没有听懂\nuser: 讲个笑话\nperson: NotUnderstood");
+    check(
+        Zh,
+        "user: 今天天气怎么样\nbot: 我没有听懂\nuser: 放一首歌\nbot: 还是没有听懂\nuser: 讲个笑话\nperson: NotUnderstood",
+    );
 }
 
 #[test]
 fn hold_on_gives_time() {
-    check(En, "user: where is my order\nuser: hold on a moment\nbot: take your time\nwait: 15000\nsilent:\nuser: 20418844\nbot: Is that right");
+    check(
+        En,
+        "user: where is my order\nuser: hold on a moment\nbot: take your time\nwait: 15000\nsilent:\nuser: 20418844\nbot: Is that right",
+    );
     check(Zh, "user: 查订单\nuser: 等一下\nbot: 不着急\nwait: 15000\nsilent:\nwait: 6000\nbot: 没有听到号码");
 }
 
 #[test]
 fn repeat_says_it_again() {
-    check(En, "user: where is my order 20418844\nuser: sorry, could you repeat that\nbot: I have 2 0 4 1, 8 8 4 4. Is that right?");
+    check(
+        En,
+        "user: where is my order 20418844\nuser: sorry, could you repeat that\nbot: I have 2 0 4 1, 8 8 4 4. Is that right?",
+    );
     check(Zh, "user: 再说一遍\nbot: 请问有什么可以帮您");
 }
 
 #[test]
 fn words_over_a_prompt_stop_it_and_a_murmur_does_not() {
-    let call = check(En, "user: where is my order\nhold:\nuser: 20418844\nbot: Is that right\nuser: yes\nasked: 20418844");
+    let call =
+        check(En, "user: where is my order\nhold:\nuser: 20418844\nbot: Is that right\nuser: yes\nasked: 20418844");
     assert_eq!(call.stops, 1);
     let call = check(En, "user: where is my order\nhold:\nuser: hold on\nuser: mm-hm\nsilent:");
     assert_eq!(call.stops, 0);
@@ -254,8 +291,14 @@ fn a_goodbye_is_heard_whole() {
 
 #[test]
 fn another_wish_in_mid_question_is_followed() {
-    check(En, "user: where is my order\nuser: actually I want a refund\nbot: order number\nuser: 20418844\nuser: yes\ntool: 200 delivered\nbot: A colleague will check the refund\nperson: FlowAsked");
-    check(En, "user: I would like to return an item\nuser: 20418844\nuser: yes\ntool: 200 delivered\nbot: return or exchange\nperson: FlowAsked");
+    check(
+        En,
+        "user: where is my order\nuser: actually I want a refund\nbot: order number\nuser: 20418844\nuser: yes\ntool: 200 delivered\nbot: A colleague will check the refund\nperson: FlowAsked",
+    );
+    check(
+        En,
+        "user: I would like to return an item\nuser: 20418844\nuser: yes\ntool: 200 delivered\nbot: return or exchange\nperson: FlowAsked",
+    );
 }
 
 #[test]

@@ -19,7 +19,9 @@ impl Conversation {
     pub(super) fn key(&mut self, key: char, now: Moment) {
         let known = key.is_ascii_digit() || matches!(key, '*' | '#');
         let listens = self.listens() || matches!(self.wait, Wait::Tool(_) | Wait::Person { .. });
-        if !known || !listens {
+        // A hash after a number that was complete without it must not cut short what is said about it.
+        let nothing = self.keys.is_empty() && matches!(key, '*' | '#');
+        if !known || !listens || nothing {
             return;
         }
         // Keys are never lost: those pressed over a prompt that must be heard count after it.

@@ -113,11 +113,22 @@ impl Conversation {
         ranked.only(allowed).best().cloned()
     }
 
+    /// Yes or no, unless the words are rather a wish that is listened for at any time: "connect me to a person
+    /// please" holds "please", and 我要找人工 holds 要.
+    pub(super) fn answer(&self, text: &str) -> Option<YesNo> {
+        let answer = slots::yes_no(text)?;
+        let wishes = || self.global_guess(text).is_some();
+        if slots::begins_with_answer(text) || !wishes() { Some(answer) } else { None }
+    }
+
+    fn global_guess(&self, text: &str) -> Option<Guess> {
+        let global = |name: &str| self.flow.intents.get(name).is_some_and(|intent| intent.reach == Reach::Global);
+        self.guess(text).filter(|guess| guess.confidence >= ACT_MIN && global(&guess.intent))
+    }
+
     /// Acts on an intent that is listened for at any time; whether there was one.
     pub(super) fn global(&mut self, text: &str, now: Moment) -> bool {
-        let flow = self.flow.clone();
-        let is_global = |guess: &Guess| flow.intents.get(&guess.intent).is_some_and(|i| i.reach == Reach::Global);
-        match self.guess(text).filter(|guess| guess.confidence >= ACT_MIN && is_global(guess)) {
+        match self.global_guess(text) {
             Some(guess) => {
                 self.act(&guess, text, now);
                 true
@@ -133,7 +144,7 @@ impl Conversation {
         }
         let flow = self.flow.clone();
         if let Some(Action::Listen { yes, no, .. }) = flow.steps.get(&self.step).map(|step| &step.action) {
-            let next = match slots::yes_no(text) {
+            let next = match self.answer(text) {
                 Some(YesNo::No) => no.as_ref(),
                 Some(YesNo::Yes) => yes.as_ref(),
                 None => None,
@@ -162,7 +173,7 @@ impl Conversation {
     }
 
     fn intent_confirmed(&mut self, guess: &Guess, first: &str, text: &str, now: Moment) {
-        match slots::yes_no(text) {
+        match self.answer(text) {
             Some(YesNo::Yes) => self.act(guess, first, now),
             Some(YesNo::No) => match self.guess(text).filter(|again| again.confidence >= ACT_MIN) {
                 Some(other) if other.intent != guess.intent => self.act(&other, text, now),
@@ -286,7 +297,7 @@ impl Conversation {
             }
             Taken::Value(_) | Taken::Invalid(_) | Taken::Nothing | Taken::Partial(_) => {}
         }
-        match slots::yes_no(text) {
+        match self.answer(text) {
             Some(YesNo::Yes) => {
                 self.fill(name, &old, true);
                 self.go_on(now);

@@ -141,7 +141,7 @@ impl Conversation {
         if let Some(number) = slots::phone(text) {
             return self.read_back_callback(&number);
         }
-        match slots::yes_no(text) {
+        match self.answer(text) {
             Some(YesNo::Yes) => {
                 let number = slots::phone(self.setup.caller.reveal()).unwrap_or_default();
                 self.store_callback(&number);
@@ -156,7 +156,7 @@ impl Conversation {
         if let Some(number) = slots::phone(text) {
             return self.read_back_callback(&number);
         }
-        match slots::yes_no(text) {
+        match self.answer(text) {
             Some(YesNo::No) => self.farewell(Moments::CallbackDeclined, &[], "callback_declined"),
             Some(YesNo::Yes) | None if self.global(text, now) => {}
             Some(YesNo::Yes) | None => {
@@ -179,7 +179,7 @@ impl Conversation {
         if let Some(other) = slots::phone(text).filter(|other| other != number) {
             return self.read_back_callback(&other);
         }
-        match slots::yes_no(text) {
+        match self.answer(text) {
             Some(YesNo::Yes) => self.store_callback(number),
             Some(YesNo::No) => self.ask_callback_number(),
             None if self.global(text, now) => {}
@@ -196,7 +196,7 @@ impl Conversation {
     }
 
     pub(super) fn person_offer_heard(&mut self, text: &str, now: Moment) {
-        match slots::yes_no(text) {
+        match self.answer(text) {
             Some(YesNo::Yes) => self.hand_over(HandoffReason::ToolFailed, now),
             Some(YesNo::No) => self.ask_again(now),
             None if self.global(text, now) => {}

@@ -138,6 +138,14 @@ pub fn yes_no(text: &str) -> Option<YesNo> {
     }
 }
 
+/// Whether a text begins with yes or no: then that is its meaning, whatever politeness follows.
+pub(crate) fn begins_with_answer(text: &str) -> bool {
+    let spoken = spaced(text);
+    // 要 begins wishes ("我要", "要转人工") more often than it answers.
+    let phrases = WORDS.iter().chain(&IDIOMS).map(|(phrase, _)| *phrase).filter(|phrase| *phrase != "要");
+    phrases.map(spaced).any(|phrase| spoken.starts_with(&phrase))
+}
+
 fn first_word(text: &str) -> Option<YesNo> {
     let first = tokens(text).into_iter().next()?;
     let by_word = WORDS.iter().find(|(word, _)| *word == first).map(|(_, meaning)| *meaning);

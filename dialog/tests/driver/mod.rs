@@ -85,7 +85,10 @@ impl Call {
             "not" => assert!(!self.said.contains(rest), "unwanted {rest:?}, the bot said {:?}", self.said),
             "silent" => assert_eq!(self.said, "", "the bot should be silent"),
             "user" => self.hear(rest),
-            "keys" => rest.chars().for_each(|key| self.input_again(Input::Digit(Pii::new(key)))),
+            "keys" => {
+                self.said.clear();
+                rest.chars().for_each(|key| self.input(Input::Digit(Pii::new(key))));
+            }
             "speech" => self.act(Input::SpeechStarted),
             "unclear" => self.act(Input::Unclear),
             // Prompts are not reported as finished until `play`.
@@ -157,13 +160,6 @@ impl Call {
     /// An action, after which what is said counts anew.
     fn act(&mut self, input: Input) {
         self.said.clear();
-        self.input(input);
-    }
-
-    fn input_again(&mut self, input: Input) {
-        if matches!(input, Input::Digit(_)) && !self.said.is_empty() {
-            self.said.clear();
-        }
         self.input(input);
     }
 
