@@ -1,0 +1,23 @@
+//! The web interface: calls as they happen and as they were, for programs (JSON, OpenAPI 3.1) and for monitoring.
+//!
+//! It reads live calls from memory, what happened in them from their journals, and lists of ended ones from the
+//! database. It changes nothing but one thing: it can ask a call to end.
+
+mod calls;
+mod connection;
+mod events;
+mod guard;
+mod live;
+mod openapi;
+mod problem;
+mod recordings;
+mod router;
+mod service;
+mod state;
+
+pub use connection::serve;
+pub use live::{CallControl, Feed, LiveCalls};
+pub use openapi::document;
+pub use problem::Problem;
+pub use router::router;
+pub use state::{AgentState, AgentStatus, HttpState, Readiness};

@@ -1,0 +1,64 @@
+//! Every path of the interface, and the layers around all of them.
+
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use axum::{Router, extract::DefaultBodyLimit};
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::events::{self, Watchers};
+use super::state::HttpState;
+use super::{calls, guard, problem, recordings, service};
+
+/// The whole interface.
+pub fn router(state: HttpState) -> Router {
+    let shared = Shared { state: state.clone(), watchers: Watchers::default() };
+    Router::new()
+        .route("/", get(service::index))
+        .route("/healthz", get(service::health))
+        .route("/metrics", get(service::metrics))
+        .route("/openapi.json", get(service::openapi))
+        .route("/readyz", get(service::ready))
+        .route("/v1/agents", get(service::agents))
+        .route("/v1/callbacks", get(service::callbacks))
+        .route("/v1/calls", get(calls::list))
+        .route("/v1/calls/{id}", get(calls::detail))
+        .route("/v1/calls/{id}/events", get(events::events))
+        .route("/v1/calls/{id}/hangup", post(calls::hang_up))
+        .route("/v1/recordings/{id}", get(recordings::recording))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        // The head of an answer; bodies and WebSockets have bounds of their own.
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER_WAIT))
+        .layer(from_fn_with_state(state, guard::check))
+        .layer(from_fn(problem::shape))
+        .with_state(shared)
+}
+
+/// What handlers take their parts from.
+#[derive(Clone)]
+struct Shared {
+    state: HttpState,
+    watchers: Watchers,
+}
+
+impl FromRef<Shared> for HttpState {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.state.clone()
+    }
+}
+
+impl FromRef<Shared> for Watchers {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.watchers.clone()
+    }
+}
+
+/// No request needs a body so far.
+const BODY_BYTES_MAX: usize = 64 * 1_024;
+/// How long an answer may take to begin.
+const ANSWER_WAIT: Duration = Duration::from_secs(15);

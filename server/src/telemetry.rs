@@ -1,0 +1,266 @@
+//! What the house tells of itself: log lines and counters.
+//!
+//! Counters are made from call events, here and nowhere else, so that no library needs to know of them and a replayed
+//! journal counts the same. Log lines hold events, numbers and ids, never what somebody said. Crates that are not ours
+//! do not know that rule, so they are heard only when something is wrong, and the SIP stack, which prints whole
+//! messages, is not heard at all.
+
+use call::{CallEvent, Direction, EventRecord, HandoffReason, HangupBy, Speaker, TurnLatency};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use thiserror::Error;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::config::{Log, LogFormat};
+
+/// Why the house cannot tell of itself.
+#[derive(Debug, Error)]
+pub enum TelemetryError {
+    /// Counters could not be set up: they are already, or a bound is wrong. A bug of ours.
+    #[error("cannot set up metrics: {0}")]
+    Counters(#[from] BuildError),
+    /// Somebody in this process has set up logging before. A bug of ours.
+    #[error("logging is set up already")]
+    Twice(#[from] TryInitError),
+}
+
+/// Begins to write log lines to standard error. Once in a process.
+///
+/// # Errors
+/// [`TelemetryError::Twice`].
+pub fn init(log: &Log) -> Result<(), TelemetryError> {
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(EnvFilter::new(filter(log.level.as_str())));
+    match log.format {
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
+        LogFormat::Text => registry.with(lines).try_init()?,
+    }
+    Ok(())
+}
+
+/// Begins to count. Once in a process; what is rendered by the handle is what `/metrics` answers.
+///
+/// # Errors
+/// [`TelemetryError::Counters`].
+pub fn init_metrics() -> Result<PrometheusHandle, TelemetryError> {
+    let handle = metrics_builder()?.install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+/// The exporter with the buckets of our histograms.
+///
+/// # Errors
+/// [`TelemetryError::Counters`].
+pub fn metrics_builder() -> Result<PrometheusBuilder, TelemetryError> {
+    Ok(PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(TURN_LATENCY.to_owned()), &TURN_BUCKETS_S)?
+        .set_buckets_for_metric(Matcher::Full(TOOL_SECONDS.to_owned()), &TOOL_BUCKETS_S)?)
+}
+
+/// Counts one event of a call that goes in `direction`. Labels are words of ours or of the configuration: none grows
+/// with the number of calls.
+pub fn observe(direction: Direction, record: &EventRecord) {
+    match &record.event {
+        CallEvent::Answered { codec } => counter!("hotline_calls_answered_total", "codec" => codec.sdp_name()).increment(1),
+        CallEvent::CallbackRequested { .. } => counter!("hotline_callbacks_requested_total").increment(1),
+        CallEvent::Created { .. } => {
+            counter!("hotline_calls_started_total", "direction" => direction_word(direction)).increment(1);
+        }
+        CallEvent::Ended { hangup_by, .. } => {
+            let labels = [("direction", direction_word(direction)), ("hangup_by", hangup_word(*hangup_by))];
+            counter!("hotline_calls_total", &labels).increment(1);
+        }
+        CallEvent::IntentDetected { intent, .. } => {
+            counter!("hotline_intents_total", "intent" => intent.clone()).increment(1);
+        }
+        CallEvent::QueueConnected { .. } => counter!("hotline_transfers_connected_total").increment(1),
+        CallEvent::RecordingFailed { .. } => counter!("hotline_recordings_failed_total").increment(1),
+        CallEvent::Said { utterance } => {
+            let labels = [("speaker", speaker_word(utterance.speaker)), ("language", utterance.language.code())];
+            counter!("hotline_utterances_total", &labels).increment(1);
+        }
+        CallEvent::ToolCalled { tool } => counter!("hotline_tool_calls_total", "tool" => tool.clone()).increment(1),
+        CallEvent::ToolFailed { tool, took_ms, .. } => {
+            counter!("hotline_tool_calls_failed_total", "tool" => tool.clone()).increment(1);
+            histogram!(TOOL_SECONDS, "tool" => tool.clone()).record(seconds(*took_ms));
+        }
+        CallEvent::ToolReturned { tool, took_ms, .. } => {
+            histogram!(TOOL_SECONDS, "tool" => tool.clone()).record(seconds(*took_ms));
+        }
+        CallEvent::TransferFailed { .. } => counter!("hotline_transfers_failed_total").increment(1),
+        CallEvent::TransferRequested { handoff } => {
+            counter!("hotline_transfers_requested_total", "reason" => reason_word(handoff.reason)).increment(1);
+        }
+        CallEvent::TurnCompleted { latency, .. } => observe_turn(latency),
+        CallEvent::Bridged { .. }
+        | CallEvent::Digit { .. }
+        | CallEvent::EmotionChanged { .. }
+        | CallEvent::Held { .. }
+        | CallEvent::PartialHeard { .. }
+        | CallEvent::QueueLeft { .. }
+        | CallEvent::QueueOffered { .. }
+        | CallEvent::RecordingReady { .. }
+        | CallEvent::RecordingStarted { .. }
+        | CallEvent::Resumed { .. }
+        | CallEvent::SlotFilled { .. }
+        | CallEvent::StepEntered { .. } => {}
+    }
+}
+
+/// Notes how many calls live.
+pub fn set_calls_live(count: usize) {
+    gauge!("hotline_calls_live").set(count as f64);
+}
+
+/// Notes what became of a webhook.
+pub(crate) fn observe_webhook(outcome: &'static str) {
+    counter!("hotline_webhooks_total", "outcome" => outcome).increment(1);
+}
+
+fn observe_turn(latency: &TurnLatency) {
+    let TurnLatency { silence_wait_ms, decode_ms, mind_ms, first_audio_ms } = *latency;
+    let parts = [
+        ("silence_wait", silence_wait_ms),
+        ("decode", decode_ms),
+        ("mind", mind_ms),
+        ("first_audio", first_audio_ms),
+        ("total", latency.total_ms()),
+    ];
+    for (part, span_ms) in parts {
+        histogram!(TURN_LATENCY, "part" => part).record(seconds(span_ms.into()));
+    }
+}
+
+/// Which lines are written, in the words of `tracing_subscriber::EnvFilter`.
+fn filter(level: &str) -> String {
+    let ours = OURS.map(|name| format!("{name}={level}")).join(",");
+    let others = if level == "error" { "error" } else { "warn" };
+    format!("{others},{ours},rsipstack=off")
+}
+
+fn describe() {
+    describe_counter!("hotline_callbacks_requested_total", "Callbacks promised to callers");
+    describe_counter!("hotline_calls_answered_total", "Calls answered, by codec");
+    describe_counter!("hotline_calls_started_total", "Calls that came in or went out");
+    describe_counter!("hotline_calls_total", "Calls that have ended, by direction and who ended them");
+    describe_counter!("hotline_intents_total", "Intents understood");
+    describe_counter!("hotline_recordings_failed_total", "Recordings that could not be written");
+    describe_counter!("hotline_tool_calls_failed_total", "Business systems that did not answer as they should");
+    describe_counter!("hotline_tool_calls_total", "Business systems asked");
+    describe_counter!("hotline_transfers_connected_total", "Callers connected to a person");
+    describe_counter!("hotline_transfers_failed_total", "Callers for whom no person was found");
+    describe_counter!("hotline_transfers_requested_total", "Persons asked for, by reason");
+    describe_counter!("hotline_utterances_total", "Finished utterances, by speaker and language");
+    describe_counter!("hotline_webhooks_total", "Webhooks, by what became of them");
+    describe_gauge!("hotline_calls_live", "Calls that live now");
+    describe_histogram!(TOOL_SECONDS, metrics::Unit::Seconds, "How long business systems took");
+    describe_histogram!(
+        TURN_LATENCY,
+        metrics::Unit::Seconds,
+        "From the caller's last sound to the bot's first, by part and in total"
+    );
+}
+
+const fn direction_word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "inbound",
+        Direction::Outbound => "outbound",
+    }
+}
+
+const fn hangup_word(by: HangupBy) -> &'static str {
+    match by {
+        HangupBy::Agent => "agent",
+        HangupBy::Bot => "bot",
+        HangupBy::Caller => "caller",
+        HangupBy::System => "system",
+        HangupBy::Transfer => "transfer",
+    }
+}
+
+const fn reason_word(reason: HandoffReason) -> &'static str {
+    match reason {
+        HandoffReason::BotFailed => "bot_failed",
+        HandoffReason::CallerAsked => "caller_asked",
+        HandoffReason::FlowAsked => "flow_asked",
+        HandoffReason::NotUnderstood => "not_understood",
+        HandoffReason::ToolFailed => "tool_failed",
+    }
+}
+
+const fn speaker_word(speaker: Speaker) -> &'static str {
+    match speaker {
+        Speaker::Agent => "agent",
+        Speaker::Bot => "bot",
+        Speaker::Caller => "caller",
+    }
+}
+
+fn seconds(span_ms: u64) -> f64 {
+    span_ms as f64 / 1_000.0
+}
+
+const TOOL_SECONDS: &str = "hotline_tool_seconds";
+const TURN_LATENCY: &str = "hotline_turn_latency_seconds";
+/// Fine where a caller begins to notice, coarse above.
+const TURN_BUCKETS_S: [f64; 14] = [0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.9, 1.2, 1.5, 2.5, 5.0];
+const TOOL_BUCKETS_S: [f64; 9] = [0.01, 0.03, 0.1, 0.3, 0.6, 1.0, 2.0, 4.0, 8.0];
+/// Our crates, as they name themselves in log lines.
+const OURS: [&str; 9] = ["asr", "call", "desk", "dialog", "hotline", "media", "server", "sip_bridge", "tts"];
+
+#[cfg(test)]
+mod tests {
+    use call::{Moment, Pii};
+
+    use super::*;
+
+    fn rendered(events: Vec<CallEvent>) -> String {
+        let recorder = metrics_builder().unwrap().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            for (seq, event) in (1..).zip(events) {
+                observe(Direction::Inbound, &EventRecord { seq, at: Moment::START, unix_ms: 0, event });
+            }
+        });
+        recorder.handle().render()
+    }
+
+    #[test]
+    fn a_turn_is_counted_by_its_parts_and_in_total() {
+        let latency = TurnLatency { silence_wait_ms: 300, decode_ms: 150, mind_ms: 10, first_audio_ms: 40 };
+        let text = rendered(vec![CallEvent::TurnCompleted { turn: 1, latency }]);
+        assert!(text.contains(r#"hotline_turn_latency_seconds_sum{part="total"} 0.5"#), "{text}");
+        assert!(text.contains(r#"hotline_turn_latency_seconds_bucket{part="decode",le="0.1"} 0"#), "{text}");
+        assert!(text.contains(r#"hotline_turn_latency_seconds_bucket{part="decode",le="0.2"} 1"#), "{text}");
+    }
+
+    #[test]
+    fn an_ended_call_is_counted_by_who_ended_it() {
+        let ended = CallEvent::Ended { reason: "completed".into(), hangup_by: HangupBy::Bot, sip_code: None };
+        let text = rendered(vec![ended]);
+        assert!(text.contains(r#"hotline_calls_total{direction="inbound",hangup_by="bot"} 1"#), "{text}");
+    }
+
+    #[test]
+    fn no_counter_tells_what_a_caller_said_or_pressed() {
+        let text = rendered(vec![
+            CallEvent::Digit { digit: Pii::new('7') },
+            CallEvent::PartialHeard { text: Pii::new("my name is Wang Fang".into()) },
+            CallEvent::SlotFilled { slot: "order_id".into(), value: Pii::new("48213".into()) },
+            CallEvent::CallbackRequested { number: Pii::new("+8613800138000".into()), queue: "sales".into() },
+        ]);
+        for private in ["Wang", "48213", "138"] {
+            assert!(!text.contains(private), "{text}");
+        }
+    }
+
+    #[test]
+    fn others_are_heard_only_when_something_is_wrong() {
+        let filter = filter("trace");
+        assert!(filter.starts_with("warn,"), "{filter}");
+        assert!(filter.contains("server=trace") && filter.ends_with("rsipstack=off"), "{filter}");
+        assert!(filter.parse::<EnvFilter>().is_ok());
+    }
+}
