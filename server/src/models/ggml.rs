@@ -265,7 +265,7 @@ struct Writer {
 impl Writer {
     fn matrix(&mut self, name: &str, matrix: &Matrix) {
         let dims = [matrix.rows(), matrix.columns];
-        if matrix.columns % BLOCK != 0 {
+        if !matrix.columns.is_multiple_of(BLOCK) {
             self.halves(name, &dims, &matrix.halves);
             return;
         }
@@ -322,6 +322,69 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::ct2::tests::file;
+
+    const WIDTH: usize = 32;
+
+    /// The variables of a Whisper model with one layer on each side, two heads and a width of one block.
+    fn variables(key_bias: u16) -> Vec<(String, Vec<usize>, Vec<u16>)> {
+        let mut variables = Vec::new();
+        let mut add = |name: &str, dims: &[usize]| {
+            variables.push((name.to_owned(), dims.to_vec(), vec![0x3c00; dims.iter().product()]));
+        };
+        add("encoder/conv1/weight", &[WIDTH, 80, 3]);
+        add("encoder/conv1/bias", &[WIDTH]);
+        add("encoder/conv2/weight", &[WIDTH, WIDTH, 3]);
+        add("encoder/conv2/bias", &[WIDTH]);
+        add("decoder/embeddings/weight", &[MULTILINGUAL_TOKENS_MIN, WIDTH]);
+        for side in ["encoder", "decoder"] {
+            add(&format!("{side}/position_encodings/encodings"), &[4, WIDTH]);
+            let inner =
+                ["layer_0/self_attention", "layer_0/attention", "layer_0/ffn"].map(|part| format!("{side}/{part}"));
+            for norm in inner.iter().chain([&side.to_owned()]) {
+                add(&format!("{norm}/layer_norm/gamma"), &[WIDTH]);
+                add(&format!("{norm}/layer_norm/beta"), &[WIDTH]);
+            }
+            for (part, number, rows) in [(0, 0, 3), (0, 1, 1), (1, 0, 1), (1, 1, 2), (1, 2, 1), (2, 0, 4), (2, 1, 1)] {
+                add(&format!("{}/linear_{number}/weight", inner[part]), &[rows * WIDTH, WIDTH]);
+                add(&format!("{}/linear_{number}/bias", inner[part]), &[rows * WIDTH]);
+            }
+        }
+        for (name, _, halves) in &mut variables {
+            match name.as_str() {
+                name if name.ends_with("self_attention/linear_0/bias") => halves[WIDTH..2 * WIDTH].fill(key_bias),
+                name if name.ends_with("/attention/linear_1/bias") => halves[..WIDTH].fill(key_bias),
+                _ => {}
+            }
+        }
+        variables
+    }
+
+    fn convert(key_bias: u16) -> Result<Vec<u8>, GgmlError> {
+        let variables = variables(key_bias);
+        let halves: Vec<_> =
+            variables.iter().map(|(name, dims, halves)| (name.as_str(), dims.as_slice(), halves.clone())).collect();
+        let model = file(&halves, &[("encoder/num_heads", 2), ("decoder/num_heads", 2)], &[]);
+        whisper(&model, br#"{"model":{"vocab":{"a":0}}}"#)
+    }
+
+    #[test]
+    fn a_model_becomes_a_file_with_every_tensor_and_no_bias_for_keys() {
+        let bytes = convert(0).unwrap();
+        let number = |at: usize| i32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        assert_eq!(&bytes[..4], b"lmgg");
+        let sizes: Vec<_> = (1..12).map(|place| number(place * 4)).collect();
+        assert_eq!(sizes, [51_865, 4, 32, 2, 1, 4, 32, 2, 1, 80, 2_007]);
+        let has = |name: &str| bytes.windows(name.len()).any(|window| window == name.as_bytes());
+        for name in ["encoder.conv2.bias", "encoder.blocks.0.attn.key.weight", "decoder.blocks.0.cross_attn.value.bias"]
+        {
+            assert!(has(name), "{name}");
+        }
+        assert!(!has("attn.key.bias"));
+        // The last tensor is the bias of the last norm: 32 single-precision ones.
+        assert!(bytes.ends_with(&1_f32.to_le_bytes().repeat(WIDTH)));
+        assert!(matches!(convert(0x3c00), Err(GgmlError::Shape(_))), "a key with a bias cannot be written down");
+    }
 
     #[test]
     fn a_block_keeps_its_numbers_to_within_half_a_step() {

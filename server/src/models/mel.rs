@@ -59,6 +59,7 @@ pub(super) fn filters(bands: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::stamp::sha256;
 
     #[test]
     fn every_filter_has_an_area_of_about_one() {
@@ -68,6 +69,13 @@ mod tests {
             let area: f32 = filter.iter().sum::<f32>() * 40.0;
             assert!((area - 1.0).abs() < 0.15, "band {band} has area {area}");
         }
+    }
+
+    #[test]
+    fn the_filters_are_the_same_to_the_byte_on_every_machine() {
+        let bytes: Vec<u8> = filters(80).into_iter().flat_map(f32::to_le_bytes).collect();
+        let expected = "4f2701b1d287d74a0dc9871026e9519d98cb76426615f2539b0d151a0ae4ec2e";
+        assert_eq!(sha256(&bytes), expected, "or the hash of the converted Whisper file would differ too");
     }
 
     #[test]
