@@ -179,7 +179,7 @@ impl Door {
     ///
     /// # Errors
     /// [`DoorError::BadTarget`], [`DoorError::NoTransport`], [`DoorError::Full`] and [`DoorError::Closed`].
-    pub fn dial(&self, dial: Dial) -> Result<LegHandle, DoorError> {
+    pub async fn dial(&self, dial: Dial) -> Result<LegHandle, DoorError> {
         leg_task::dial(&self.switch, dial)
     }
 
