@@ -4,19 +4,27 @@
 //! sound and HTTP. Speech comes in as two closures (`Mouth`, `Ears`), so that this crate needs neither voice nor
 //! recogniser and its own tests run on tones.
 
+mod arrivals;
+mod caller;
 mod dice;
 mod ear;
 pub mod gap;
 pub mod line;
+mod phone;
 mod relay;
 mod report;
 pub mod scenario;
 mod script;
 pub mod shop;
+mod speech;
 mod weather;
+mod wire;
 
+pub use caller::{CallPlan, Caller};
 pub use dice::Dice;
+pub use phone::CallError;
 pub use relay::LossyLine;
 pub use report::{CallProgress, CallReport, EndedBy, Outcome, RtpReport, TurnReport};
 pub use scenario::{Scenario, ScenarioError};
 pub use weather::{BadLine, LineCount, Weather};
+pub use wire::WireError;
