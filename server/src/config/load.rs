@@ -29,7 +29,7 @@ impl Config {
         let text = match fs::read_to_string(file) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_none() => String::new(),
-            Err(source) => return Err(ConfigError::Unreadable { path: file.to_owned(), source }),
+            Err(reason) => return Err(ConfigError::Unreadable { path: file.to_owned(), reason }),
         };
         Self::parse(&text, file, |name| env::var(name).ok())
     }

@@ -48,12 +48,12 @@ pub enum ConfigError {
     #[error("{}", join(.0))]
     Invalid(Vec<ConfigProblem>),
     /// The machine's: the file cannot be read.
-    #[error("{}: cannot read the configuration ({source}); name another with --config FILE", path.display())]
+    #[error("{}: cannot read the configuration ({reason}); name another with --config FILE", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the machine says.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 

@@ -24,12 +24,12 @@ pub enum ModelProblem {
         path: PathBuf,
     },
     /// The file is there and cannot be read.
-    #[error("{} cannot be read ({source}); set its permissions right, or remove it and run `hotline models fetch`", path.display())]
+    #[error("{} cannot be read ({reason}); set its permissions right, or remove it and run `hotline models fetch`", path.display())]
     Unreadable {
         /// Where it is.
         path: PathBuf,
         /// What the machine says.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file holds something else.
     #[error(
@@ -110,7 +110,7 @@ fn examine_file(
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(ModelProblem::Missing { model: model.name, path });
         }
-        Err(source) => return Err(ModelProblem::Unreadable { path, source }),
+        Err(reason) => return Err(ModelProblem::Unreadable { path, reason }),
     };
     if trust == Trust::Stamps && stamps.known(file.path, &metadata) == Some(file.sha256) {
         return Ok(());
@@ -121,7 +121,7 @@ fn examine_file(
     }
     let actual = match sha256_of(&path, |_| {}) {
         Ok(actual) => actual,
-        Err(source) => return Err(ModelProblem::Unreadable { path, source }),
+        Err(reason) => return Err(ModelProblem::Unreadable { path, reason }),
     };
     if actual != file.sha256 {
         return Err(ModelProblem::WrongHash { path, expected: file.sha256, actual });

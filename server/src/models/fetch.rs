@@ -60,14 +60,14 @@ pub enum FetchError {
         detail: String,
     },
     /// The machine's: a file could not be read or written.
-    #[error("could not {doing} {}: {source}", path.display())]
+    #[error("could not {doing} {}: {reason}", path.display())]
     Io {
         /// What was being done.
         doing: &'static str,
         /// To which file.
         path: PathBuf,
         /// What the machine says.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The operator's: there is no pip to download with.
     #[error(
@@ -111,8 +111,8 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { doing, path: path.to_owned(), source }
+    pub(super) fn io(doing: &'static str, path: &Path, reason: io::Error) -> Self {
+        Self::Io { doing, path: path.to_owned(), reason }
     }
 
     pub(super) fn archive(wheel: &Path, error: &zip::result::ZipError) -> Self {

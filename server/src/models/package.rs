@@ -59,7 +59,7 @@ fn download(package: &Package, scratch: &Path, screen: &Screen) -> Result<PathBu
     let exact = format!("{}=={}", package.name, package.version);
     let mut child = Command::new(python)
         .args(["-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--quiet"])
-        .args(["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--dest"])
+        .args(["--disable-pip-version-check", "--no-input", "--retries", "2", "--progress-bar", "off", "--dest"])
         .arg(scratch)
         .arg(&exact)
         // pip writes here first; in our own folder the growing file can be watched, and stays on one file system.
@@ -91,7 +91,10 @@ fn download(package: &Package, scratch: &Path, screen: &Screen) -> Result<PathBu
             bar.finish();
             Ok(arrived)
         }
-        Some(_) => Err(FetchError::Download { package: exact, detail: last_lines(&words) }),
+        Some(_) => Err(FetchError::Download {
+            package: exact,
+            detail: reason(&fs::read_to_string(&words).unwrap_or_default()),
+        }),
         None => Err(FetchError::Download { package: exact, detail: "it took more than an hour".to_owned() }),
     }
 }
@@ -121,11 +124,17 @@ fn bytes_under(folder: &Path) -> u64 {
     entries.flatten().map(size).sum()
 }
 
-fn last_lines(file: &Path) -> String {
-    let text = fs::read_to_string(file).unwrap_or_default();
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+/// Why pip failed, in a line: whether the index was out of reach, or else pip's own last errors.
+fn reason(words: &str) -> String {
+    // urllib3's words for no network, no name, no route, and a proxy that does not answer.
+    let unreachable = ["NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ProxyError"];
+    if unreachable.iter().any(|word| words.contains(word)) {
+        return "the package index cannot be reached; is there a network, or a proxy or mirror that pip should use?"
+            .into();
+    }
+    let lines: Vec<_> = words.lines().map(str::trim).filter(|line| line.starts_with("ERROR:")).collect();
     let last = &lines[lines.len().saturating_sub(PIP_LINES_MAX)..];
-    if last.is_empty() { "pip gave no reason".to_owned() } else { last.join(" / ") }
+    if last.is_empty() { "pip gave no reason".to_owned() } else { last.join(" ") }
 }
 
 /// A source's wheels, opened.
@@ -159,5 +168,28 @@ impl Wheels {
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).map_err(|source| FetchError::io("read", wheel, source))?;
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pips_many_words_become_one_reason() {
+        for (words, expected) in [
+            (
+                "WARNING: Retrying after connection broken by 'NewConnectionError(x)'\nERROR: No match\n",
+                "is there a network",
+            ),
+            (
+                "WARNING: old pip\nERROR: No matching distribution found for a==1\n",
+                "ERROR: No matching distribution found for a==1",
+            ),
+            ("", "pip gave no reason"),
+        ] {
+            assert!(reason(words).contains(expected), "{expected}");
+            assert!(!reason(words).contains('\n'));
+        }
     }
 }
