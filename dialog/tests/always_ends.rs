@@ -1,6 +1,10 @@
 //! Whatever happens in whatever order: no panic, no flood, and never a wait without a limit.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
 mod driver;
+#[path = "driver/setup.rs"]
+mod setup;
 
 use call::{Language, Moment, Pii};
 use dialog::{Conversation, Input, Output, Phase};
@@ -83,7 +87,7 @@ fn drain(talk: &mut Conversation) -> Vec<Output> {
 /// Plays inputs, then leaves the caller silent and everybody else mute: the call must end by itself.
 fn play(inputs: Vec<(Input, u64)>, caller: &str) {
     let mut now = Moment::from_millis(5);
-    let setup = driver::setup(Language::En, caller);
+    let setup = setup::setup(Language::En, caller);
     let mut talk = Conversation::new(driver::FLOW.clone(), setup, now);
     talk.handle_input(Input::Started, now);
     drain(&mut talk);

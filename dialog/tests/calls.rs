@@ -1,9 +1,14 @@
 //! Whole calls as scripts, because a conversation is only right as a whole.
 
 mod driver;
+#[path = "driver/script.rs"]
+mod script;
+#[path = "driver/setup.rs"]
+mod setup;
 
 use call::{CallEvent, Language};
-use driver::{check, check_from};
+
+use script::{check, check_from};
 
 use Language::{En, Zh};
 
@@ -224,6 +229,21 @@ fn a_late_result_is_dropped() {
     let call = check(En, "user: where is my order 20418844\nuser: yes\nuser: agent\nperson: CallerAsked");
     assert!(call.tool.is_some());
     check(En, "user: where is my order 20418844\nuser: yes\nuser: agent\ntool: 200 shipped\nsilent:");
+}
+
+#[test]
+fn an_answer_to_a_request_that_was_repeated_is_dropped() {
+    check(
+        En,
+        "user: where is my order 20418844
+         user: yes
+         fail: refused
+         late: 200
+         silent:
+         tool: 200 delivered
+         not: cancelled
+         bot: has been delivered",
+    );
 }
 
 #[test]

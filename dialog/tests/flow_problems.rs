@@ -1,5 +1,7 @@
 //! A faulty flow is refused with every fault at its place, because a designer mends a file and not an error.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
 use dialog::Flow;
 
 const GOOD: &str = include_str!("../../flows/after-sales.yaml");

@@ -1,5 +1,7 @@
 //! The classifier on public data sets: how often it is right, and how often it turns strangers away.
 
+#![expect(clippy::print_stdout, reason = "a measurement is read from what is printed")]
+
 use std::path::PathBuf;
 
 use dialog::nlu::{ACT_MIN, CONFIRM_MIN, Classifier};

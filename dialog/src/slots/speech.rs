@@ -13,7 +13,7 @@ pub(crate) enum Piece {
     Correction,
     /// "uh", "and", 嗯: does not end a number.
     Filler,
-    /// A number as digits; `spelled` if each was said by itself.
+    /// A number as digits.
     Number(String),
     /// Anything else.
     Word(String),
