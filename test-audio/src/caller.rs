@@ -422,12 +422,7 @@ mod tests {
         let heard = [stretch(100, 900), stretch(2_350, 3_000), stretch(4_500, 5_000), stretch(6_500, 7_500)];
         let turns = turn_reports(&drafts, &said, &heard, 8_000);
         let times: Vec<_> = turns.iter().map(|turn| (turn.started_ms, turn.ended_ms, turn.gap_ms)).collect();
-        assert_eq!(times, [
-            (0, 0, None),
-            (1_100, 1_850, Some(500)),
-            (4_000, 4_200, Some(300)),
-            (6_050, 6_800, None),
-        ]);
+        assert_eq!(times, [(0, 0, None), (1_100, 1_850, Some(500)), (4_000, 4_200, Some(300)), (6_050, 6_800, None),]);
         assert_eq!(turns[1].heard, "a b");
     }
 }

@@ -4,12 +4,14 @@
 //! sound and HTTP. Speech comes in as two closures (`Mouth`, `Ears`), so that this crate needs neither voice nor
 //! recogniser and its own tests run on tones.
 
+mod agent;
 mod arrivals;
 mod caller;
 mod dice;
 mod ear;
 pub mod gap;
 pub mod line;
+mod load;
 mod phone;
 mod relay;
 mod report;
@@ -20,8 +22,10 @@ mod speech;
 mod weather;
 mod wire;
 
+pub use agent::{Agent, AgentHeard, AgentPlan, AgentReport, Pickup};
 pub use caller::{CallPlan, Caller};
 pub use dice::Dice;
+pub use load::{LoadCall, LoadPlan, LoadReport, load};
 pub use phone::CallError;
 pub use relay::LossyLine;
 pub use report::{CallProgress, CallReport, EndedBy, Outcome, RtpReport, TurnReport};

@@ -135,14 +135,16 @@ impl Phone {
         mut ringing: impl FnMut(),
     ) -> Result<Self, CallError> {
         let (port, local) = open_media(route.local, codecs)?;
-        let mut leg = door.dial(Dial {
-            to: route.uri.clone(),
-            from_user: from.to_owned(),
-            display: None,
-            sdp: sdp::offer(&local),
-            headers: Vec::new(),
-            ring_timeout: RING_MAX,
-        })?;
+        let mut leg = door
+            .dial(Dial {
+                to: route.uri.clone(),
+                from_user: from.to_owned(),
+                display: None,
+                sdp: sdp::offer(&local),
+                headers: Vec::new(),
+                ring_timeout: RING_MAX,
+            })
+            .await?;
         loop {
             match leg.events.recv().await {
                 Some(LegEvent::Answered { sdp }) => {
@@ -311,7 +313,8 @@ fn uri_and_host(target: &str, transport: Transport) -> Result<(String, String), 
     if host.is_empty() || host.starts_with(':') || bare.contains(odd) && !bare.contains('@') || host.contains(odd) {
         return Err(bad());
     }
-    let port = host.rsplit_once(':').filter(|(name, _)| !name.contains(':') || name.ends_with(']')).map(|(_, port)| port);
+    let port =
+        host.rsplit_once(':').filter(|(name, _)| !name.contains(':') || name.ends_with(']')).map(|(_, port)| port);
     let host = match port {
         Some(port) => port.parse::<u16>().map(|_| host.to_owned()).map_err(|_| bad())?,
         None => format!("{host}:5060"),
