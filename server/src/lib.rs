@@ -8,3 +8,5 @@ pub mod http;
 pub mod journal;
 pub mod models;
 pub mod store;
+pub mod telemetry;
+pub mod webhook;

@@ -44,7 +44,7 @@ pub fn init(log: &Log) -> Result<(), TelemetryError> {
 ///
 /// # Errors
 /// [`TelemetryError::Counters`].
-pub fn init_metrics() -> Result<PrometheusHandle, TelemetryError> {
+pub fn metrics() -> Result<PrometheusHandle, TelemetryError> {
     let handle = metrics_builder()?.install_recorder()?;
     describe();
     Ok(handle)
@@ -64,7 +64,9 @@ pub fn metrics_builder() -> Result<PrometheusBuilder, TelemetryError> {
 /// with the number of calls.
 pub fn observe(direction: Direction, record: &EventRecord) {
     match &record.event {
-        CallEvent::Answered { codec } => counter!("hotline_calls_answered_total", "codec" => codec.sdp_name()).increment(1),
+        CallEvent::Answered { codec } => {
+            counter!("hotline_calls_answered_total", "codec" => codec.sdp_name()).increment(1)
+        }
         CallEvent::CallbackRequested { .. } => counter!("hotline_callbacks_requested_total").increment(1),
         CallEvent::Created { .. } => {
             counter!("hotline_calls_started_total", "direction" => direction_word(direction)).increment(1);

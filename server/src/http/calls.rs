@@ -105,15 +105,13 @@ pub(super) async fn list(
 ) -> Result<Json<CallList>, Problem> {
     let Query(query) = query.map_err(Problem::bad_query)?;
     let limit = page_size(query.limit)?;
-    let before: Option<Cursor> =
-        query.before.map(|text| text.parse()).transpose().map_err(Problem::bad_query)?;
+    let before: Option<Cursor> = query.before.map(|text| text.parse()).transpose().map_err(Problem::bad_query)?;
     let registered = state.live.calls().into_iter().filter(|cdr| match query.state {
         Some(CallsState::Ended) => cdr.status != CallStatus::Live,
         Some(CallsState::Live) => cdr.status == CallStatus::Live,
         None => true,
     });
-    let mut calls: Vec<Cdr> =
-        registered.filter(|cdr| before.is_none_or(|before| Cursor::of(cdr) < before)).collect();
+    let mut calls: Vec<Cdr> = registered.filter(|cdr| before.is_none_or(|before| Cursor::of(cdr) < before)).collect();
     let mut more = false;
     if query.state != Some(CallsState::Live) {
         let page = state.store.calls(before, limit).await?;

@@ -3,15 +3,15 @@
 //! A call holds one [`Feed`] and tells it every event after it is in the journal. When the feed is let go of, in
 //! whichever way the call ended, the call leaves the list.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use call::{CallId, Direction, EventRecord};
+use call::{CallId, Direction, EventRecord, Moment};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::journal::Header;
-use crate::store::{CallStatus, Cdr, CdrFold, Cursor};
+use crate::store::{CallStatus, Cdr, CdrFold, Cursor, StoredUtterance};
 use crate::telemetry;
 
 /// What can be asked of a live call from outside.
@@ -30,8 +30,24 @@ pub struct LiveCalls {
 struct Entry {
     header: Header,
     fold: CdrFold,
+    /// When the first event was.
+    start: Option<Moment>,
+    said: VecDeque<StoredUtterance>,
     events: broadcast::Sender<Arc<EventRecord>>,
     controls: mpsc::Sender<CallControl>,
+}
+
+impl Entry {
+    fn apply(&mut self, record: &EventRecord) {
+        self.fold.apply(record);
+        let start = *self.start.get_or_insert(record.at);
+        if let Some(utterance) = StoredUtterance::of(record, start) {
+            if self.said.len() == SAID_MAX {
+                self.said.pop_front();
+            }
+            self.said.push_back(utterance);
+        }
+    }
 }
 
 /// What became of a request to a live call.
@@ -49,7 +65,7 @@ impl LiveCalls {
     /// Enters a call. `controls` receives what is asked of it from outside.
     pub fn begin(&self, header: Header, controls: mpsc::Sender<CallControl>) -> Feed {
         let (events, _) = broadcast::channel(FEED_MAX);
-        let entry = Entry { header, fold: CdrFold::new(&header), events: events.clone(), controls };
+        let entry = Entry { header, fold: CdrFold::new(&header), start: None, said: VecDeque::new(), events, controls };
         let mut calls = self.lock();
         calls.insert(header.call_id, entry);
         telemetry::set_calls_live(count_live(&calls));
@@ -118,7 +134,7 @@ impl Feed {
     pub fn publish(&self, record: Arc<EventRecord>) {
         let mut calls = self.live.lock();
         let Some(entry) = calls.get_mut(&self.call_id) else { return };
-        entry.fold.apply(&record);
+        entry.apply(&record);
         let direction = entry.fold.cdr().direction.unwrap_or(Direction::Inbound);
         // Nobody may be watching, which is no error.
         let _ = entry.events.send(record.clone());
@@ -127,6 +143,16 @@ impl Feed {
         }
         drop(calls);
         telemetry::observe(direction, &record);
+    }
+
+    /// What was said so far, in order of its beginning; of a very long call the last of it.
+    pub fn transcript(&self) -> Vec<StoredUtterance> {
+        let calls = self.live.lock();
+        let mut said: Vec<_> =
+            calls.get(&self.call_id).map(|entry| entry.said.iter().cloned().collect()).unwrap_or_default();
+        drop(calls);
+        said.sort_by_key(|utterance| (utterance.start_ms, utterance.seq));
+        said
     }
 
     /// The call's record so far.
@@ -147,5 +173,7 @@ fn count_live(calls: &HashMap<CallId, Entry>) -> usize {
     calls.values().filter(|entry| entry.fold.cdr().status == CallStatus::Live).count()
 }
 
+/// Utterances of one call kept in memory; the journal has all.
+const SAID_MAX: usize = 1_000;
 /// Events a watcher may be behind. More than a second of the busiest call.
 pub(super) const FEED_MAX: usize = 256;

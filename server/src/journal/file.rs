@@ -62,7 +62,7 @@ impl Journal {
     /// Those of the machine: no space, no permission.
     pub fn create(live_folder: &Path, header: Header) -> io::Result<Self> {
         std::fs::create_dir_all(live_folder)?;
-        let create = |name: Name| {
+        let create = |name: Name| -> io::Result<(File, PathBuf)> {
             let path = live_folder.join(place::file_name(&header, name));
             let file = OpenOptions::new().append(true).create_new(true).mode(OWNER_ONLY).open(&path)?;
             Ok((file, path))

@@ -175,9 +175,7 @@ impl End {
 /// The recording that was begun and neither finished nor given up.
 fn unfinished_recording(events: &[EventRecord]) -> Option<(String, End)> {
     events.iter().fold(None, |open, record| match &record.event {
-        CallEvent::RecordingStarted { path } => {
-            Some((path.clone(), End { at: record.at, unix_ms: record.unix_ms }))
-        }
+        CallEvent::RecordingStarted { path } => Some((path.clone(), End { at: record.at, unix_ms: record.unix_ms })),
         CallEvent::RecordingFailed { .. } | CallEvent::RecordingReady { .. } => None,
         CallEvent::Answered { .. }
         | CallEvent::Bridged { .. }

@@ -35,7 +35,7 @@ struct Ended {
     call_id: CallId,
     journal: PathBuf,
     /// Let go of when the call is settled, or will not be in this run.
-    _until_settled: Box<dyn Send>,
+    _until_settled: Box<dyn Send + Sync>,
 }
 
 impl Projector {
@@ -51,7 +51,7 @@ impl Projector {
 
     /// Gives a journal away to be settled. `until_settled` is kept until its rows can be read from the database; give
     /// the call's [`Feed`](crate::http::Feed), so that the call can be found all the time. Never waits.
-    pub fn settle(&self, journal: Journal, until_settled: impl Send + 'static) {
+    pub fn settle(&self, journal: Journal, until_settled: impl Send + Sync + 'static) {
         let call_id = journal.header().call_id;
         let path = journal.path().to_owned();
         let ended = Ended { call_id, journal: path, _until_settled: Box::new(until_settled) };
@@ -109,7 +109,7 @@ where
             }
         }
         while let Some(ended) = self.unsettled.pop_front() {
-            if self.settle(&ended).await == Settled::NotYet {
+            if self.settle(ended.call_id, ended.journal.clone()).await == Settled::NotYet {
                 warn!(unsettled = self.unsettled.len() + 1, "Calls stay unsettled until the next start");
                 return;
             }
@@ -118,7 +118,7 @@ where
 
     /// Settles a call, or keeps it; tells when to try the oldest kept one again.
     async fn attempt(&mut self, ended: Ended, retry_at: Instant) -> Instant {
-        match self.settle(&ended).await {
+        match self.settle(ended.call_id, ended.journal.clone()).await {
             Settled::Done => {
                 self.pause = RETRY_FIRST;
                 retry_at
@@ -142,27 +142,26 @@ where
         }
     }
 
-    async fn settle(&self, ended: &Ended) -> Settled {
+    async fn settle(&self, call_id: CallId, journal: PathBuf) -> Settled {
         let (store, folders, repair) = (self.store.clone(), self.folders.clone(), self.repair.clone());
-        let journal = ended.journal.clone();
         let runtime = Handle::current();
         // Files are read and moved, which may take a slow disk's time: not on a thread that calls need.
         let settling =
             tokio::task::spawn_blocking(move || runtime.block_on(settle(&journal, &folders, &store, &repair)));
         match settling.await {
             Ok(Ok(_)) => {
-                debug!(call_id = %ended.call_id, "Call settled");
+                debug!(%call_id, "Call settled");
                 Settled::Done
             }
             Ok(Err(problem)) => {
-                warn!(call_id = %ended.call_id, %problem, "A call cannot be settled");
+                warn!(%call_id, %problem, "A call cannot be settled");
                 match problem {
                     RecoveryProblem::Archive(_) | RecoveryProblem::Store(_) => Settled::NotYet,
                     RecoveryProblem::Journal(_) => Settled::Never,
                 }
             }
             Err(_) => {
-                warn!(call_id = %ended.call_id, "Settling a call broke off");
+                warn!(%call_id, "Settling a call broke off");
                 Settled::Never
             }
         }

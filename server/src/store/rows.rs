@@ -4,8 +4,8 @@ use call::{CallId, EventRecord, Moment, Pii, Utterance};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Row, Type};
 
 use super::cdr::Cdr;
@@ -71,7 +71,8 @@ pub(super) fn bind_cdr(cdr: &Cdr) -> Statement<'static> {
 
 pub(super) fn cdr(row: &SqliteRow) -> Result<Cdr, StoreError> {
     let handoff = column::<Option<String>>(row, "handoff")?;
-    let handoff = handoff.map(|json| serde_json::from_str(&json).map_err(|_| StoreError::Row("handoff"))).transpose()?;
+    let handoff =
+        handoff.map(|json| serde_json::from_str(&json).map_err(|_| StoreError::Row("handoff"))).transpose()?;
     Ok(Cdr {
         call_id: parsed(row, "call_id")?,
         session_id: parsed(row, "session_id")?,
