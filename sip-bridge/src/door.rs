@@ -8,13 +8,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rsipstack::transport::TransportLayer;
-use rsipstack::transport::udp::UdpConnection;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::adapter::{FrontedSocket, Switch, incoming, leg_task, tcp};
+use crate::adapter::{Switch, incoming, leg_task, tcp};
 use crate::handle::{InboundCall, LegHandle};
 
 /// Inbound calls that may wait to be looked at; beyond it callers hear 503.
@@ -147,7 +145,8 @@ impl Door {
         let (inbound, calls) = mpsc::channel(INBOUND_CALLS_MAX);
         let (switch, endpoint, transactions) = Switch::new(udp_addr, tcp_addr, config.public_address, inbound);
         if let (Some(socket), Some(addr)) = (udp, udp_addr) {
-            listen_udp(&switch, &endpoint.inner.transport_layer, socket, addr).await;
+            let served = switch.serve_datagrams(socket).await;
+            served.map_err(|error| cannot_open(addr, Transport::Udp, error))?;
         }
         if let Some(listener) = tcp {
             switch.spawn("TCP listener", tcp::listen(Arc::clone(&switch), listener));
@@ -188,16 +187,6 @@ impl Door {
     pub async fn close(&self) {
         self.switch.close(CLOSE_WAIT_MAX).await;
         info!("SIP door closed");
-    }
-}
-
-async fn listen_udp(switch: &Arc<Switch>, layer: &TransportLayer, socket: UdpSocket, addr: SocketAddr) {
-    let fronted = Arc::new(FrontedSocket::new(socket));
-    // The stack takes its own address from here; each request and response names the right one itself.
-    let external = SocketAddr::new(switch.address_towards(addr), addr.port());
-    match UdpConnection::from_socket(fronted, Some(external), Some(switch.stop_token())).await {
-        Ok(connection) => layer.add_transport(connection.into()),
-        Err(error) => warn!(%addr, %error, "UDP socket without an address"),
     }
 }
 

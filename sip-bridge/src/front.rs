@@ -328,7 +328,7 @@ fn is_token(word: &str) -> bool {
 /// Whether it can be a From or To: a URI, in brackets or not, and every quote and bracket closed.
 fn is_address(value: &str) -> bool {
     let unquoted: String = value.split('"').step_by(2).collect();
-    let quotes_closed = value.matches('"').count() % 2 == 0 || value.contains("\\\"");
+    let quotes_closed = value.matches('"').count().is_multiple_of(2) || value.contains("\\\"");
     let brackets = (unquoted.matches('<').count(), unquoted.matches('>').count());
     quotes_closed && unquoted.contains(':') && matches!(brackets, (0, 0) | (1, 1))
 }

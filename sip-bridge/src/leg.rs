@@ -109,7 +109,7 @@ impl Leg {
             self.settle(Side::Remote);
             self.outputs.push_back(LegOutput::RefuseReoffer { code: 500 });
         }
-        if !self.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.deadline.is_none_or(|deadline| deadline > now) {
             return;
         }
         self.deadline = None;

@@ -1,5 +1,7 @@
 //! Session descriptions of real phones, and what we agree on with each.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene fails there")]
+
 use call::Codec;
 use sip_bridge::sdp::{self, LocalMedia, MediaDirection, Negotiated, Offer, SdpError};
 

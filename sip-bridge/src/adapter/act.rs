@@ -156,8 +156,8 @@ impl LegTask {
     /// Sends a request and has it driven.
     pub(super) fn send(&self, request: Request, hop: &Hop, which: OurRequest) -> bool {
         let Some(transaction) = transaction(&self.switch, request, hop) else { return false };
-        let (inbox, life) = (self.inbox_in.clone(), self.life());
-        self.switch.spawn("request", drive_ours(transaction, which, inbox, life));
+        let (inbox, leash) = (self.inbox_in.clone(), self.leash());
+        self.switch.spawn("request", drive_ours(transaction, which, inbox, leash));
         true
     }
 }

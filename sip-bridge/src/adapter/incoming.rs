@@ -8,6 +8,7 @@ use rsipstack::sip::{Method, Request};
 use rsipstack::transaction::{Transaction, TransactionReceiver};
 use rsipstack::transport::SipConnection;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tracing::{debug, info};
 
 use call::Pii;
@@ -39,16 +40,12 @@ async fn receive(switch: &Arc<Switch>, transaction: Transaction) {
         (Some(tag), _) => {
             let call_id = transaction.original.call_id_header().map(|id| id.value().to_owned());
             let leg = call_id.ok().and_then(|call_id| switch.find(&DialogKey { call_id, tag }));
-            match leg.map(|leg| leg.try_send(FromWire::Request(Box::new(transaction)))) {
-                Some(Ok(())) => {}
-                Some(Err(mpsc::error::TrySendError::Full(FromWire::Request(transaction)))) => {
-                    refuse(switch, *transaction, 503, Some(BUSY_PAUSE)).await;
-                }
-                Some(Err(mpsc::error::TrySendError::Closed(FromWire::Request(transaction)))) => {
-                    refuse(switch, *transaction, 481, None).await;
-                }
-                Some(Err(_)) => {}
-                None => {}
+            // RFC 3261 12.2.2: a dialog we do not know.
+            let Some(leg) = leg else { return refuse(switch, transaction, 481, None).await };
+            match leg.try_reserve() {
+                Ok(room) => room.send(FromWire::Request(Box::new(transaction))),
+                Err(TrySendError::Full(())) => refuse(switch, transaction, 503, Some(BUSY_PAUSE)).await,
+                Err(TrySendError::Closed(())) => refuse(switch, transaction, 481, None).await,
             }
         }
         (None, Method::Invite) => {
@@ -94,7 +91,7 @@ fn invited(switch: &Arc<Switch>, transaction: Transaction) -> Result<(), (Box<Tr
         transport: transport_of(connection),
     };
     let task = LegTask::inbound(switch, dialog, &transaction, (events_in, orders, inbox_in.clone(), inbox), place);
-    let driver = drive_theirs(transaction, TheirInvite::First, inbox_in, task.life());
+    let driver = drive_theirs(transaction, TheirInvite::First, inbox_in, task.leash());
     switch.spawn("INVITE", driver);
     switch.spawn("leg", task.run(Leg::inbound()));
     room.send(call);

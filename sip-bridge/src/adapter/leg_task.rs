@@ -15,7 +15,7 @@ use call::Pii;
 use super::dialog::{Content, Dialog, Hop};
 use super::headers::{digit_of, reason_of, sdp_of, to_tag};
 use super::switch::{LEGS_MAX, NoPlace, Place, Switch};
-use super::wire::{FromWire, LEG_INBOX_MAX, OurRequest, Reply, Responder, TheirInvite, drive_theirs, response};
+use super::wire::{FromWire, LEG_INBOX_MAX, Leash, OurRequest, Reply, Responder, TheirInvite, drive_theirs, response};
 use crate::door::{Dial, DoorError};
 use crate::handle::{LEG_EVENTS_MAX, LEG_ORDERS_MAX, LegError, LegEvent, LegHandle, Order, ReofferReply};
 use crate::leg::{Leg, LegInput, LegState, NotNow};
@@ -51,7 +51,7 @@ pub(super) enum First {
 
 /// How a changed offer of theirs came, and so how it is answered.
 pub(super) enum Change {
-    Invite(Responder),
+    Invite(Box<Responder>),
     Update(Box<Transaction>),
 }
 
@@ -114,8 +114,8 @@ impl LegTask {
         }
     }
 
-    pub(super) fn life(&self) -> CancellationToken {
-        self.life.clone()
+    pub(super) fn leash(&self) -> Leash {
+        Leash { leg: self.life.clone(), stop: self.switch.stop_token() }
     }
 
     /// Sends the INVITE, then goes on like any leg.
@@ -308,9 +308,9 @@ impl LegTask {
             Method::Invite => {
                 let offer = sdp_of(&transaction.original, &transaction.original.body);
                 self.dialog.refresh_target(&transaction.original);
-                let change = Change::Invite(Responder::of(&transaction));
-                let (inbox, life) = (self.inbox_in.clone(), self.life());
-                self.switch.spawn("re-INVITE", drive_theirs(*transaction, TheirInvite::Later, inbox, life));
+                let change = Change::Invite(Box::new(Responder::of(&transaction)));
+                let (inbox, leash) = (self.inbox_in.clone(), self.leash());
+                self.switch.spawn("re-INVITE", drive_theirs(*transaction, TheirInvite::Later, inbox, leash));
                 self.arrived = Some((change, offer));
                 self.input(leg, LegInput::Reoffer);
             }
@@ -360,8 +360,8 @@ impl LegTask {
         if transaction.original.method == Method::Invite {
             // It needs the ACK waited for.
             let responder = Responder::of(&transaction);
-            let (inbox, life) = (self.inbox_in.clone(), self.life());
-            self.switch.spawn("re-INVITE", drive_theirs(*transaction, TheirInvite::Later, inbox, life));
+            let (inbox, leash) = (self.inbox_in.clone(), self.leash());
+            self.switch.spawn("re-INVITE", drive_theirs(*transaction, TheirInvite::Later, inbox, leash));
             responder.send(response);
         } else if let Err(error) = transaction.respond(response).await {
             debug!(code, %error, "Response not sent");

@@ -11,4 +11,3 @@ mod udp;
 mod wire;
 
 pub(crate) use switch::Switch;
-pub(crate) use udp::FrontedSocket;

@@ -3,17 +3,21 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdUdpSocket};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rsipstack::EndpointBuilder;
+use rsipstack::platform::net::UdpSocket as StackSocket;
 use rsipstack::sip::{Host, HostWithPort};
 use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
 use rsipstack::transaction::{Endpoint, TransactionReceiver};
 use rsipstack::transport::transport_layer::DomainResolver;
+use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
+use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,7 +25,8 @@ use tracing::{error, warn};
 
 use call::Moment;
 
-use super::wire::FromWire;
+use super::udp::FrontedSocket;
+use super::wire::{Finisher, FromWire};
 use crate::door::Transport;
 use crate::front::PRODUCT;
 use crate::handle::InboundCall;
@@ -38,6 +43,8 @@ pub(crate) struct Switch {
     public_address: Option<IpAddr>,
     table: Mutex<Table>,
     connections: Mutex<HashMap<SocketAddr, SipConnection>>,
+    /// The UDP socket, to close it.
+    datagrams: OnceLock<Arc<FrontedSocket>>,
     /// Legs hang up and no call is taken.
     closing: CancellationToken,
     /// Sockets close.
@@ -102,6 +109,7 @@ impl Switch {
             .with_cancel_token(stop.child_token())
             .with_transport_layer(layer)
             .with_option(option)
+            .with_inspector(Box::new(Finisher))
             .build();
         let transactions = endpoint.incoming_transactions().ok();
         let switch = Self {
@@ -112,6 +120,7 @@ impl Switch {
             public_address,
             table: Mutex::default(),
             connections: Mutex::default(),
+            datagrams: OnceLock::new(),
             closing: CancellationToken::new(),
             stop,
             tasks: TaskTracker::new(),
@@ -158,6 +167,21 @@ impl Switch {
 
     pub(super) fn closing_token(&self) -> CancellationToken {
         self.closing.clone()
+    }
+
+    /// Has the stack read and write datagrams through `socket`.
+    pub(crate) async fn serve_datagrams(&self, socket: UdpSocket) -> io::Result<()> {
+        let socket = Arc::new(FrontedSocket::new(socket)?);
+        let bound = socket.local_addr().map_err(io::Error::other)?;
+        // The stack takes its own address from here; each request and response of ours names the right one itself.
+        let external = SocketAddr::new(self.address_towards(bound), bound.port());
+        let stack_end = Arc::clone(&socket) as Arc<dyn StackSocket>;
+        let connection = UdpConnection::from_socket(stack_end, Some(external), Some(self.stop_token()));
+        let connection = connection.await.map_err(io::Error::other)?;
+        self.endpoint.transport_layer.add_transport(connection.into());
+        // Set once, where the door opens.
+        let _first = self.datagrams.set(socket);
+        Ok(())
     }
 
     pub(crate) fn legs(&self) -> usize {
@@ -218,6 +242,9 @@ impl Switch {
             tokio::time::sleep(CLOSE_PAUSE).await;
         }
         self.stop.cancel();
+        if let Some(socket) = self.datagrams.get() {
+            socket.close(until).await;
+        }
         self.tasks.close();
         if tokio::time::timeout_at(until, self.tasks.wait()).await.is_err() {
             warn!(tasks = self.tasks.len(), "Tasks of the SIP door outlive it");
@@ -264,7 +291,7 @@ fn route_towards(peer: SocketAddr) -> IpAddr {
 }
 
 /// A panic elsewhere leaves the tables usable: every change to them is one call.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,17 +1,20 @@
 //! Transactions as they reach a leg: each is driven by a small task, because the stack's `receive` must not be
 //! interrupted, and a leg waits for many things at once.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::{Header, Method, Request, Response, SipMessage, StatusCodeKind};
 use rsipstack::transaction::Transaction;
+use rsipstack::transaction::endpoint::MessageInspector;
 use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
+use rsipstack::transport::SipAddr;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::headers::{allow, extra, sdp_of, sdp_type, status};
+use super::headers::{allow, extra, sdp_of, sdp_type, status, to_tag};
 use super::switch::Switch;
 
 /// Messages a leg may have waiting.
@@ -58,13 +61,13 @@ pub(super) enum OurRequest {
     Reinvite,
 }
 
-/// Drives an INVITE of theirs to its end. `leg` ends with the leg; the transaction may outlive it a little, for the
+/// Drives an INVITE of theirs to its end. The transaction may outlive it a little, for the
 /// ACK and retransmissions, and no longer.
 pub(super) async fn drive_theirs(
     mut transaction: Transaction,
     which: TheirInvite,
     inbox: mpsc::Sender<FromWire>,
-    leg: CancellationToken,
+    leash: Leash,
 ) {
     let drive = async {
         // RFC 3261 17.2.1: stops their retransmissions while the house thinks.
@@ -88,7 +91,7 @@ pub(super) async fn drive_theirs(
             let _gone = inbox.send(FromWire::ReofferUnacked).await;
         }
     };
-    outlive(leg, drive).await;
+    leash.hold(drive).await;
 }
 
 /// Drives a request of ours to its end.
@@ -96,7 +99,7 @@ pub(super) async fn drive_ours(
     mut transaction: Transaction,
     which: OurRequest,
     inbox: mpsc::Sender<FromWire>,
-    leg: CancellationToken,
+    leash: Leash,
 ) {
     let drive = async {
         if transaction.send().await.is_ok() {
@@ -118,18 +121,30 @@ pub(super) async fn drive_ours(
         };
         let _gone = inbox.send(over).await;
     };
-    outlive(leg, drive).await;
+    leash.hold(drive).await;
 }
 
-/// Lets `drive` run until a while after the leg has ended.
-async fn outlive(leg: CancellationToken, drive: impl Future<Output = ()>) {
-    let leash = async {
-        leg.cancelled().await;
-        tokio::time::sleep(OUTLIVE_MAX).await;
-    };
-    tokio::select! {
-        () = drive => {}
-        () = leash => {}
+/// What a driver is tied to.
+#[derive(Clone)]
+pub(super) struct Leash {
+    /// Cancelled when the leg has ended.
+    pub(super) leg: CancellationToken,
+    /// Cancelled when the sockets close.
+    pub(super) stop: CancellationToken,
+}
+
+impl Leash {
+    /// Lets `drive` run until a while after the leg has ended, or until the sockets close.
+    async fn hold(self, drive: impl Future<Output = ()>) {
+        let late = async {
+            self.leg.cancelled().await;
+            tokio::time::sleep(OUTLIVE_MAX).await;
+        };
+        tokio::select! {
+            () = drive => {}
+            () = late => {}
+            () = self.stop.cancelled() => {}
+        }
     }
 }
 
@@ -195,6 +210,30 @@ pub(super) fn response(switch: &Switch, request: &Request, code: u16, reply: Rep
     }
     response.headers.extend(reply.headers.iter().map(extra).collect());
     response
+}
+
+/// Completes what the stack says by itself: its answers to CANCEL may lack the tag that RFC 3261 8.2.6.2 asks for.
+pub(super) struct Finisher;
+
+impl MessageInspector for Finisher {
+    fn before_send(&self, mut message: SipMessage, _to: Option<&SipAddr>) -> SipMessage {
+        if let SipMessage::Response(response) = &mut message
+            && response.status_code.code() > 100
+            && to_tag(response).is_none()
+        {
+            let mut hasher = DefaultHasher::new();
+            // The same for a retransmission (RFC 3261 8.2.7).
+            response.call_id_header().map(|id| id.value()).unwrap_or_default().hash(&mut hasher);
+            if let Ok(to) = response.to_header_mut() {
+                to.replace(format!("{};tag={:x}", to.value(), hasher.finish()));
+            }
+        }
+        message
+    }
+
+    fn after_received(&self, message: SipMessage, _from: Option<&SipAddr>) -> SipMessage {
+        message
+    }
 }
 
 /// Whether the stack will be able to read what the doorman has passed.

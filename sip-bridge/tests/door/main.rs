@@ -1,0 +1,8 @@
+//! The door with real sockets: against another door, against bytes on the wire, and against SIPp.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot set up its scene fails there")]
+
+mod calls;
+mod common;
+mod peers;
+mod wire;
