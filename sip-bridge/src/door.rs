@@ -117,7 +117,7 @@ pub struct Dial {
     pub ring_timeout: Duration,
 }
 
-/// The open door. Clones are the same door.
+/// The open door. Clones are the same door; it stays open until [`Door::close`], even when all are dropped.
 #[derive(Clone, Debug)]
 pub struct Door {
     switch: Arc<Switch>,
