@@ -57,6 +57,12 @@ pub fn clauses(text: &str, language: Language) -> Vec<Clause> {
         }
     }
     push(&mut out, text, start..text.len(), Duration::ZERO);
+    // Marks before the first word belong to the first clause that has one.
+    if out.len() > 1 && !has_words(&out[0].text) {
+        let first = out.remove(0);
+        out[0].span.start = first.span.start;
+        out[0].text = text[out[0].span.clone()].to_owned();
+    }
     let mut out: Vec<Clause> = out.into_iter().flat_map(|clause| shortened(clause, limits.most)).collect();
     if let Some(last) = out.last_mut()
         && matches!(last.pause, PAUSE_SOFT | PAUSE_HARD)
@@ -212,7 +218,7 @@ pub(crate) fn is_han(letter: char) -> bool {
 fn push(out: &mut Vec<Clause>, text: &str, span: Range<usize>, pause: Duration) {
     let piece = &text[span.clone()];
     let words = piece.trim();
-    if words.chars().any(char::is_alphanumeric) || (out.is_empty() && !words.is_empty()) {
+    if has_words(words) || (out.is_empty() && !words.is_empty()) {
         let start = span.start + (piece.len() - piece.trim_start().len());
         out.push(Clause { text: words.to_owned(), span: start..start + words.len(), pause });
     } else if let Some(last) = out.last_mut() {
@@ -228,6 +234,19 @@ fn push(out: &mut Vec<Clause>, text: &str, span: Range<usize>, pause: Duration) 
             last.pause.max(pause)
         };
     }
+}
+
+/// Whether anything but marks and tags is in it.
+fn has_words(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let tag = if letter == '<' && !rest.starts_with("<say-as") { tag(rest) } else { None };
+        if tag.is_none() && letter.is_alphanumeric() {
+            return true;
+        }
+        rest = &rest[tag.map_or(letter.len_utf8(), |(length, _)| length)..];
+    }
+    false
 }
 
 /// Cuts a clause that is still too long at a space, or in the middle of a word where there is none.

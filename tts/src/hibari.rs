@@ -18,7 +18,7 @@ use crate::finish::finished;
 use crate::marks::{WordEnd, marks};
 use crate::normalize::{Normalizer, Said, Token};
 use crate::phonemes::{Lexicon, Pronouncer, Tagger, Unknown};
-use crate::synth::{HOP, Spectra, Synth};
+use crate::synth::{Spectra, Synth};
 use crate::voice::{Speech, Style, TEXT_BYTES_MAX, Voice, VoiceError};
 
 /// The voice with all it needs, loaded once and used from any thread.
@@ -143,11 +143,12 @@ impl Voice for Hibari {
         let mut ends = Vec::new();
         for stretch in self.stretches(&tokens, &sounds) {
             let offset = samples.len();
-            let (sound, frames) = self.network.speak(&stretch.ids, style.kept_rate(), &self.synth)?;
+            let (sound, passed) = self.network.speak(&stretch.ids, style.kept_rate(), &self.synth)?;
+            let whole = passed.last().copied().unwrap_or(0).max(1);
             ends.extend(stretch.ends.into_iter().map(|(sounds, span)| {
-                // `frames` counts the silent sound that the network hears before the first.
-                let end_frame = frames.get(sounds).or(frames.last()).copied().unwrap_or(0);
-                WordEnd { span, sample: offset + end_frame * HOP }
+                // The first of `passed` is the silence that the network hears before the first sound.
+                let part = passed.get(sounds).copied().unwrap_or(whole);
+                WordEnd { span, sample: offset + sound.len() * part / whole }
             }));
             samples.extend(sound);
         }
@@ -182,7 +183,8 @@ impl Network {
         Ok(Self { ids: node("ids")?, speed: node("speed")?, outputs, model })
     }
 
-    /// Sound for these ids, and after each of them, counted from the silence in front, how many frames have passed.
+    /// Sound for these ids, and after each of them, counted from the silence in front, how much of the sound has
+    /// passed; the last is the whole. The network counts in steps of its own, of several frames each.
     fn speak(&self, sounds: &[i32], rate: f32, synth: &Synth) -> Result<(Vec<f32>, Vec<usize>), VoiceError> {
         let ids: Vec<i32> = std::iter::once(SILENCE).chain(sounds.iter().copied()).chain([SILENCE]).collect();
         let seed =

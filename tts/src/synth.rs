@@ -13,11 +13,11 @@ use realfft::num_complex::Complex32;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 /// Samples of sound for each frame of the network.
-pub(crate) const HOP: usize = 300;
+const HOP: usize = 300;
 /// Frequencies in a frame.
-pub(crate) const BINS: usize = WINDOW / 2 + 1;
+const BINS: usize = WINDOW / 2 + 1;
 
-/// The network's output for `frames` frames. All but `f0` hold [`BINS`] rows of `frames` values.
+/// The network's output for `frames` frames. All but `f0` hold 601 rows of `frames` values.
 pub(crate) struct Spectra<'a> {
     pub(crate) frames: usize,
     pub(crate) harmonic_log: &'a [f32],

@@ -110,7 +110,7 @@ pub(super) fn dash_before_number(place: &Place<'_>) -> Option<Hit> {
         place.before.is_empty() || place.before.ends_with(|letter: char| letter.is_whitespace() || letter == '(');
     let numeric_before = place.before.trim_end().ends_with(|letter: char| letter.is_ascii_digit() || letter == '%')
         || place.before.trim_end().to_lowercase().ends_with('m');
-    let touching = found[0].len() == length;
+    let touching = !place.rest[length..].starts_with(char::is_whitespace);
     if numeric_before && (!after_space || !touching) {
         return Some(Hit::new(length).words("to"));
     }

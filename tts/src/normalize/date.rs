@@ -40,7 +40,9 @@ pub(super) fn named_date(place: &Place<'_>) -> Option<Hit> {
         }
         let article = if place.follows(&["the"]) { "" } else { "the " };
         let words = format!("{article}{} of {}", ordinal(group(&found, 1)), MONTHS[month]);
-        return Some(with_year(Hit::new(found[0].len()).words(&words), group(&found, 3)));
+        let stop = found[0].ends_with('.') && ends_sentence(place.rest, found[0].len());
+        let length = found[0].len() - usize::from(stop);
+        return Some(with_year(Hit::new(length).words(&words), group(&found, 3)));
     }
     if let Some(found) = MONTH_FIRST.captures(place.rest) {
         let (month, day) = (month_named(group(&found, 1))?, number(&found, 2));

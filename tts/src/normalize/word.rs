@@ -351,7 +351,7 @@ const COMMON_WORDS: &[&str] = &[
 ];
 
 static ABBREVIATION: LazyLock<Regex> = LazyLock::new(|| compile(r"^(w/o\b|w/|c/o\b|[A-Za-z]{2,6}\b)(\.?)"));
-static INITIAL: LazyLock<Regex> = LazyLock::new(|| compile(r"^([A-Z])\. ?(?:[A-Z][a-z]|[A-Z]\. )"));
+static INITIAL: LazyLock<Regex> = LazyLock::new(|| compile(r"^([A-Z])\. (?:[A-Z][a-z]|[A-Z]\.)"));
 static DOTTED: LazyLock<Regex> = LazyLock::new(|| compile(r"^(?:[A-Za-z]\.){2,8}(?:[A-Za-z]\b)?"));
 static CAPITALS: LazyLock<Regex> = LazyLock::new(|| compile(r"^([A-Z]{2,24})('?s)?\b"));
 static ROMAN: LazyLock<Regex> = LazyLock::new(|| compile(r"^[IVXLC]{1,8}\b"));

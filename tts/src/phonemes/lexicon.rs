@@ -5,8 +5,9 @@
 //! adds its own names as a third, which wins.
 
 use std::collections::HashMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::stress::{PRIMARY, Restress, SECONDARY, restressed};
 
@@ -18,13 +19,38 @@ pub(crate) struct Lexicon {
 }
 
 /// How a word sounds.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Entry {
     /// Always so.
     Always(Box<str>),
     /// By part of speech; a part that is there without sounds is spelled.
     ByTag(HashMap<Box<str>, Option<Box<str>>>),
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    /// By hand, because the derived form copies each entry first, and there are 180,000 of them.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Entry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("sounds, or sounds by part of speech")
+            }
+
+            fn visit_str<E: de::Error>(self, sounds: &str) -> Result<Entry, E> {
+                Ok(Entry::Always(sounds.into()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
+                let mut sounds = HashMap::new();
+                while let Some((tag, sound)) = map.next_entry()? {
+                    sounds.insert(tag, sound);
+                }
+                Ok(Entry::ByTag(sounds))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// What stands after a word.
