@@ -118,16 +118,18 @@ impl AgentPlan {
 }
 
 impl Agent {
-    /// Plugs the phone in. `mouth` and `ears` as in [`crate::Caller::place`].
+    /// Plugs the phone in.
+    ///
+    /// `mouth` speaks text, at any rate; `ears` write down 16 kHz sound. Both may block, which costs only a thread.
     ///
     /// # Errors
     /// [`CallError::Door`] when the address is taken, [`CallError::Speech`] when a line cannot be spoken.
-    pub async fn listen(
-        plan: AgentPlan,
-        mouth: Arc<dyn Fn(&str, Language) -> Result<Pcm, String> + Send + Sync>,
-        ears: Arc<dyn Fn(Arc<[i16]>, Language) -> Result<String, String> + Send + Sync>,
-    ) -> Result<Self, CallError> {
-        let speech = Speech { mouth, ears, language: plan.language };
+    pub async fn listen<M, E>(plan: AgentPlan, mouth: Arc<M>, ears: Arc<E>) -> Result<Self, CallError>
+    where
+        M: Fn(&str, Language) -> Result<Pcm, String> + Send + Sync + ?Sized + 'static,
+        E: Fn(Arc<[i16]>, Language) -> Result<String, String> + Send + Sync + ?Sized + 'static,
+    {
+        let speech = Speech::new(mouth, ears, plan.language);
         let mut lines = Vec::with_capacity(plan.lines.len());
         for line in &plan.lines {
             lines.push((line.clone(), speech.say(line).await?));

@@ -45,19 +45,23 @@ pub struct Caller;
 impl Caller {
     /// Places a call and lives it to its end.
     ///
-    /// `mouth` speaks text, at any rate; `ears` write down 16 kHz sound. Both may block. `progress` is told what
-    /// happens; when it is full, news is dropped and the call goes on.
+    /// `mouth` speaks text, at any rate; `ears` write down 16 kHz sound. Both may block, which costs only a thread.
+    /// `progress` is told what happens; when it is full, news is dropped and the call goes on.
     ///
     /// # Errors
     /// [`CallError`] when there was no call, or something of the scenario cannot be said. A call in which the caller
     /// was not helped is no error but a report.
-    pub async fn place(
+    pub async fn place<M, E>(
         plan: CallPlan,
-        mouth: Arc<dyn Fn(&str, Language) -> Result<Pcm, String> + Send + Sync>,
-        ears: Arc<dyn Fn(Arc<[i16]>, Language) -> Result<String, String> + Send + Sync>,
+        mouth: Arc<M>,
+        ears: Arc<E>,
         progress: mpsc::Sender<CallProgress>,
-    ) -> Result<CallReport, CallError> {
-        let speech = Speech { mouth, ears, language: plan.scenario.language };
+    ) -> Result<CallReport, CallError>
+    where
+        M: Fn(&str, Language) -> Result<Pcm, String> + Send + Sync + ?Sized + 'static,
+        E: Fn(Arc<[i16]>, Language) -> Result<String, String> + Send + Sync + ?Sized + 'static,
+    {
+        let speech = Speech::new(mouth, ears, plan.scenario.language);
         let acts = prepare(&plan.scenario, &speech).await?;
         let recorder = plan.record.as_deref().map(Recorder::create).transpose()?;
         let route = Route::find(&plan.to, plan.transport).await?;

@@ -1,7 +1,7 @@
 //! The proof: a simulated caller and agent on real SIP and RTP, a bad line, a sample business, and honest measures.
 //!
 //! Everything here stands outside the house and sees of it only what a caller, an agent or a shop would: packets,
-//! sound and HTTP. Speech comes in as two closures (`Mouth`, `Ears`), so that this crate needs neither voice nor
+//! sound and HTTP. Speech comes in as two closures (mouth and ears), so that this crate needs neither voice nor
 //! recogniser and its own tests run on tones.
 
 mod agent;

@@ -107,6 +107,7 @@ pub(crate) const fn door_config(address: SocketAddr, transport: Transport) -> Do
 
 /// What happens on a call that was answered.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every event is a tick, taken once and never stored")]
 pub(crate) enum PhoneEvent {
     /// They hung up, or the sound is gone.
     Ended { code: Option<u16> },

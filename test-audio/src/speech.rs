@@ -12,11 +12,25 @@ use tokio::task::JoinHandle;
 
 use crate::phone::CallError;
 
+/// A voice: turns text into sound, at any rate.
+#[derive(Clone)]
+pub(crate) struct Mouth {
+    #[expect(clippy::type_complexity, reason = "written out once, here, instead of an alias")]
+    say: Arc<dyn Fn(&str, Language) -> Result<Pcm, String> + Send + Sync>,
+}
+
+/// Ears: write down what is said in 16 kHz sound.
+#[derive(Clone)]
+pub(crate) struct Ears {
+    #[expect(clippy::type_complexity, reason = "written out once, here, instead of an alias")]
+    hear: Arc<dyn Fn(Arc<[i16]>, Language) -> Result<String, String> + Send + Sync>,
+}
+
 /// A voice and ears for one call.
 #[derive(Clone)]
 pub(crate) struct Speech {
-    pub(crate) mouth: Arc<dyn Fn(&str, Language) -> Result<Pcm, String> + Send + Sync>,
-    pub(crate) ears: Arc<dyn Fn(Arc<[i16]>, Language) -> Result<String, String> + Send + Sync>,
+    pub(crate) mouth: Mouth,
+    pub(crate) ears: Ears,
     pub(crate) language: Language,
 }
 
@@ -45,10 +59,21 @@ pub(crate) struct Hearing {
 }
 
 impl Speech {
+    /// Borrows a voice and ears, sized or not.
+    pub(crate) fn new<M, E>(mouth: Arc<M>, ears: Arc<E>, language: Language) -> Self
+    where
+        M: Fn(&str, Language) -> Result<Pcm, String> + Send + Sync + ?Sized + 'static,
+        E: Fn(Arc<[i16]>, Language) -> Result<String, String> + Send + Sync + ?Sized + 'static,
+    {
+        let say = Arc::new(move |text: &str, language| mouth(text, language));
+        let hear = Arc::new(move |sound, language| ears(sound, language));
+        Self { mouth: Mouth { say }, ears: Ears { hear }, language }
+    }
+
     /// Speaks text before it is needed.
     pub(crate) async fn say(&self, text: &str) -> Result<Arc<[AudioFrame]>, CallError> {
-        let (mouth, language, owned) = (Arc::clone(&self.mouth), self.language, text.to_owned());
-        let spoken = tokio::task::spawn_blocking(move || mouth(&owned, language).and_then(|pcm| frames(&pcm))).await;
+        let (say, language, owned) = (Arc::clone(&self.mouth.say), self.language, text.to_owned());
+        let spoken = tokio::task::spawn_blocking(move || say(&owned, language).and_then(|pcm| frames(&pcm))).await;
         let failed = |reason: String| CallError::Speech { text: text.to_owned(), reason };
         spoken.map_err(|error| failed(error.to_string()))?.map_err(failed)
     }
@@ -57,7 +82,7 @@ impl Speech {
     pub(crate) fn listen(&self) -> Hearing {
         let (jobs, mut jobs_out) = mpsc::channel::<Job>(JOBS_MAX);
         let (words_in, words) = mpsc::channel(JOBS_MAX);
-        let (ears, language) = (Arc::clone(&self.ears), self.language);
+        let (ears, language) = (Arc::clone(&self.ears.hear), self.language);
         let task = tokio::spawn(async move {
             while let Some(Job { epoch, start_ms, end_ms, sound }) = jobs_out.recv().await {
                 let ears = Arc::clone(&ears);

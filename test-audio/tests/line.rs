@@ -1,5 +1,7 @@
 //! The lossy line with real sockets on 127.0.0.1.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like the tests themselves")]
+
 use std::time::Duration;
 
 use test_audio::line::LossPattern;

@@ -1,5 +1,7 @@
 //! The sample shop over real HTTP, well and faulty: what flows and their tests rely on.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like the tests themselves")]
+
 use std::time::{Duration, Instant};
 
 use jiff::civil::date;
