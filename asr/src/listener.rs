@@ -202,7 +202,7 @@ impl Listener {
                     sound_until: now,
                     speculation: None,
                     partial: None,
-                    partial_at: samples(self.config.partial_step),
+                    partial_at: self.sound.turn_len() + samples(self.config.partial_step),
                     agreement: Agreement::default(),
                 });
             }

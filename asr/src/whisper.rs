@@ -199,8 +199,9 @@ fn tokens_max(samples: usize) -> i32 {
     TOKENS_FREE + TOKENS_PER_SECOND_MAX * seconds
 }
 
-/// Flash attention is a little faster on one core and needs less memory.
-const FLASH_ATTENTION: bool = true;
+/// With flash attention the engine rounds its memory of the sound up to 256 positions and does not blank the rest, so
+/// that the decoder hears what the state held before: the words of another caller. It must stay off.
+const FLASH_ATTENTION: bool = false;
 /// 100 ms: the engine takes nothing shorter.
 const SAMPLES_MIN: usize = 1_600;
 /// -60 dB of full scale: below it there is nothing but the noise of a codec.

@@ -156,6 +156,21 @@ fn silence_hum_and_tones_give_no_words() {
 }
 
 #[test]
+fn shared_speech_of_one_caller_never_reaches_another() {
+    let Some(folder) = common::shared_speech() else { return };
+    let clips = common::clips(&folder, "en");
+    let [first, second] = ["ls1995", "ami"].map(|id| &clips.iter().find(|clip| clip.0 == id).unwrap().1);
+    let one_state = WhisperConfig { states_max: NonZeroU8::MIN };
+    let whisper = Whisper::load(common::model("whisper/ggml-base-q8_0.bin"), one_state).unwrap();
+    let decode = |samples: &Arc<[i16]>| {
+        whisper.decode(&DecodeRequest::new(common::telephone(samples), LanguageChoice::default())).unwrap().text
+    };
+    let fresh = decode(second);
+    decode(first);
+    assert_eq!(decode(second), fresh, "what a state decoded before changes what it hears now");
+}
+
+#[test]
 fn a_decode_stops_at_its_deadline_and_when_it_is_cancelled() {
     let noise: Arc<[i16]> = (0..20 * 16_000u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 18) as i16).collect();
     let language = LanguageChoice::Fixed(Language::En);
