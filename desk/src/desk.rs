@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use call::{AgentId, CallId, Language, Moment};
 
-use crate::input::{Agent, DeskConfig, Input, Output};
+use crate::input::{Activity, Agent, DeskConfig, Input, Output};
 
 /// Most callers that wait at once; one more hears that nobody is free.
 const WAITING_MAX: usize = 10_000;
@@ -23,6 +23,17 @@ enum State {
     Talking { call: CallId },
     /// Resting after a call until then.
     WrapUp { until: Moment },
+}
+
+impl State {
+    fn activity(self) -> Activity {
+        match self {
+            Self::Idle { .. } => Activity::Idle,
+            Self::Ringing { call, .. } => Activity::Ringing { call },
+            Self::Talking { call } => Activity::Talking { call },
+            Self::WrapUp { .. } => Activity::WrapUp,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -116,6 +127,11 @@ impl Desk {
     /// Callers that wait for a person, ringing ones included.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// What every agent does now, by name.
+    pub fn agents(&self) -> impl Iterator<Item = (&Agent, Activity)> {
+        self.agents.values().map(|desked| (&desked.agent, desked.state.activity()))
     }
 
     /// Whether an agent could be rung now.

@@ -42,6 +42,25 @@ impl Default for DeskConfig {
     }
 }
 
+/// What an agent does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Nothing: can be rung.
+    Idle,
+    /// Is rung.
+    Ringing {
+        /// For this call.
+        call: CallId,
+    },
+    /// Talks.
+    Talking {
+        /// In this call.
+        call: CallId,
+    },
+    /// Rests after a call.
+    WrapUp,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {

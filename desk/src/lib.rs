@@ -8,4 +8,4 @@ mod desk;
 mod input;
 
 pub use desk::Desk;
-pub use input::{Agent, DeskConfig, Input, Output};
+pub use input::{Activity, Agent, DeskConfig, Input, Output};

@@ -44,7 +44,7 @@ impl Rendered {
     }
 
     fn new(speech: &Speech) -> Option<Self> {
-        let pcm = media::resample(&speech.pcm, AudioFrame::RATE);
+        let pcm = media::resample(&speech.pcm, AudioFrame::RATE).ok()?;
         let frames: Arc<[AudioFrame]> = pcm.frames()?.into();
         let per_frame = speech.pcm.rate.samples_per_frame();
         let to_frame = |mark: &tts::Mark| FrameMark {
@@ -177,9 +177,8 @@ fn run(jobs: &Mutex<Receiver<Job>>, cache: &Cache) {
 
 fn render(voice: &dyn Voice, text: &str, style: Style) -> Result<Arc<Rendered>, VoiceError> {
     let speech = voice.speak(text, style)?;
-    // `media::resample` returns frames' own rate, so cutting never fails; silence stands in if it ever did.
-    let silent = Rendered { frames: Arc::from([]), marks: Vec::new() };
-    Ok(Arc::new(Rendered::new(&speech).unwrap_or(silent)))
+    let rendered = Rendered::new(&speech);
+    rendered.map(Arc::new).ok_or_else(|| VoiceError::Engine(format!("sound at {} cannot be played", speech.pcm.rate)))
 }
 
 fn kept(cache: &Cache, language: Language, text: &str) -> Option<Arc<Rendered>> {

@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-use crate::config::{Log, LogFormat};
+use crate::config::{Log, LogFormat, LogLevel};
 
 /// Why the house cannot tell of itself.
 #[derive(Debug, Error)]
@@ -32,7 +32,7 @@ pub enum TelemetryError {
 /// [`TelemetryError::Twice`].
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(EnvFilter::new(filter(log.level.as_str())));
+    let registry = tracing_subscriber::registry().with(EnvFilter::new(filter(log.level)));
     match log.format {
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
         LogFormat::Text => registry.with(lines).try_init()?,
@@ -136,11 +136,14 @@ fn observe_turn(latency: &TurnLatency) {
     }
 }
 
-/// Which lines are written, in the words of `tracing_subscriber::EnvFilter`.
-fn filter(level: &str) -> String {
-    let ours = OURS.map(|name| format!("{name}={level}")).join(",");
-    let others = if level == "error" { "error" } else { "warn" };
-    format!("{others},{ours},rsipstack=off")
+/// Which lines are written, in the words of [`EnvFilter`].
+pub fn filter(level: LogLevel) -> String {
+    let ours = OURS.map(|name| format!("{name}={}", level.as_str())).join(",");
+    let others = match level {
+        LogLevel::Error => LogLevel::Error,
+        LogLevel::Debug | LogLevel::Info | LogLevel::Trace | LogLevel::Warn => LogLevel::Warn,
+    };
+    format!("{},{ours},rsipstack=off", others.as_str())
 }
 
 fn describe() {
@@ -260,7 +263,7 @@ mod tests {
 
     #[test]
     fn others_are_heard_only_when_something_is_wrong() {
-        let filter = filter("trace");
+        let filter = filter(LogLevel::Trace);
         assert!(filter.starts_with("warn,"), "{filter}");
         assert!(filter.contains("server=trace") && filter.ends_with("rsipstack=off"), "{filter}");
         assert!(filter.parse::<EnvFilter>().is_ok());

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asr::{DecodeId, Decoded, RecognizerError};
-use call::{AgentId, AudioFrame, CallEvent, Handoff, HangupBy, LegId, Moment, Speaker};
+use call::{AgentId, AudioFrame, CallEvent, Handoff, HangupBy, LegId, Moment};
 use dialog::{Input, PromptKind};
 use media::{Clip, Progress};
 use sip_bridge::{Dial, LegEvent, LegHandle};
 use tracing::{info, warn};
 
+use super::Call;
 use super::ear::{Ear, EarOutput};
 use super::signalling::{LegMedia, rtp_config};
 use super::speaking::{Saying, Speaking, SpeakingOutput};
-use super::{Call, Note};
-use crate::desk_room::DeskNotice;
+use crate::desk_room::{self, DeskNotice};
 use crate::mouth::Rendered;
 
 /// The people's side of a call.
@@ -74,7 +74,6 @@ impl AgentSide {
     /// A person is needed.
     pub(super) fn begin(&mut self, handoff: Handoff) {
         self.handoff = Some(handoff);
-        self.waiting = Waiting::Yes;
     }
 
     /// Whether caller and agent talk to each other.
@@ -130,6 +129,14 @@ impl AgentSide {
 }
 
 impl Call {
+    /// Asks the desk for a person.
+    pub(super) async fn wait_for_agent(&mut self) {
+        let Some(handoff) = &self.agent.handoff else { return };
+        let (queue, language) = (handoff.queue.clone(), handoff.language);
+        self.agent.waiting = Waiting::Yes;
+        self.house.desk.wait(desk_room::Waiting { call: self.id, queue, language, notes: self.notes.clone() }).await;
+    }
+
     /// The desk has decided something.
     pub(super) async fn on_desk(&mut self, notice: DeskNotice) {
         match notice {
@@ -155,7 +162,7 @@ impl Call {
     }
 
     async fn ring_agent(&mut self, agent: AgentId, address: String) -> Result<(), String> {
-        let (media, socket) = LegMedia::reserve(&self.house).map_err(|error| error.to_string())?;
+        let (media, socket) = LegMedia::reserve(&self.house, None).map_err(|error| error.to_string())?;
         let dial = Dial {
             to: address,
             from_user: self.number.reveal().clone(),
@@ -163,7 +170,7 @@ impl Call {
             sdp: media.offer(),
             headers: vec![("User-to-User".to_owned(), format!("{};encoding=hex", self.session))],
             // The desk takes the call back at the end of its own ring time; this is the limit beyond it.
-            ring_timeout: self.house.config.transfer.ring() + RING_MARGIN,
+            ring_timeout: self.house.config.transfer.ring_s.duration() + RING_MARGIN,
         };
         let handle = self.house.door.dial(dial).await.map_err(|error| error.to_string())?;
         self.agent.legs += 1;
@@ -268,13 +275,13 @@ impl Call {
     async fn bridge(&mut self) {
         self.agent.waiting = Waiting::No;
         self.tend_music();
-        let ear = Ear::new(&self.house, self.notes.clone(), Speaker::Agent);
         let Some(phone) = &mut self.agent.phone else { return };
         if phone.state != PhoneState::Briefed {
             return;
         }
         phone.state = PhoneState::Bridged;
-        phone.ear = Some(ear.on_leg(phone.leg));
+        let language = self.house.brief_language();
+        phone.ear = Some(Ear::new(&self.house, self.id, phone.leg, language, self.notes.clone()));
         let (agent, leg) = (phone.agent.clone(), phone.leg);
         info!(call_id = %self.id, %agent, "Agent joined");
         self.chronicle.record(CallEvent::Bridged { agent, leg });
@@ -288,10 +295,14 @@ impl Call {
     async fn on_agent_gone(&mut self, reason: String) {
         let Some(phone) = self.agent.phone.take() else { return };
         self.remove_leg(phone.leg);
-        if phone.state == PhoneState::Bridged {
-            self.end("agent_hung_up", HangupBy::Agent, None);
-        } else {
-            self.house.desk.refused(self.id, phone.agent, reason).await;
+        match phone.state {
+            PhoneState::Answered | PhoneState::Ringing => self.house.desk.refused(self.id, phone.agent, reason).await,
+            PhoneState::Bridged => self.end("agent_hung_up", HangupBy::Agent, None),
+            PhoneState::Briefed => {
+                // The agent had the call and left before meeting the caller: another one is needed.
+                self.house.desk.agent_left(self.id, phone.agent).await;
+                self.wait_for_agent().await;
+            }
         }
     }
 
@@ -307,7 +318,7 @@ impl Call {
     pub(super) async fn close_agent(&mut self, reason: &str) {
         self.drop_phone(reason).await;
         if self.agent.handoff.is_some() {
-            self.house.desk.left(self.id).await;
+            self.house.desk.caller_left(self.id).await;
         }
     }
 

@@ -1,21 +1,117 @@
 //! One leg's ear: frames go in, words come out; decoding happens on the recogniser's own threads.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use asr::{Decoded, DecodeId, Expect, LanguageChoice, Listener, ListenerOutput, Vad};
-use call::{AudioFrame, LegId, Moment};
+use asr::{
+    Bot, DecodeId, Decoded, Expect, LanguageChoice, Listener, ListenerConfig, ListenerOutput, RecognizerError, Vad,
+};
+use call::{AudioFrame, CallId, Language, LegId, Moment, Pii, Speaker, Utterance};
+use dialog::Expectation;
+use tokio::sync::mpsc;
 
 use super::Note;
-use crate::ears::{DecodeJob, Ears};
+use crate::ears::Ears;
+use crate::house::House;
 
 /// Hears one leg of a call.
 pub(crate) struct Ear {
+    call: CallId,
     leg: LegId,
+    speaker: Speaker,
     vad: Vad,
     listener: Listener,
     ears: Ears,
-    inbox: tokio::sync::mpsc::Sender<Note>,
-    choice: LanguageChoice,
-    expect: Expect,
+    notes: mpsc::Sender<Note>,
+}
+
+/// What an ear has found.
+#[derive(Debug)]
+pub(crate) enum EarOutput {
+    /// A turn and its words, with what they cost.
+    Heard { utterance: Utterance, silence_wait: Duration, decode: Duration },
+    /// Words while the speaker is still talking.
+    Partial { text: Pii<String> },
+    /// Somebody speaks, or goes on after a pause.
+    SpeechStarted,
+    /// Somebody spoke, and no words could be made out.
+    Unclear,
+}
+
+impl Ear {
+    /// An ear for one leg of a call.
+    pub(crate) fn new(house: &House, call: CallId, leg: LegId, language: Language, notes: mpsc::Sender<Note>) -> Self {
+        let speaker = if leg == LegId::CALLER { Speaker::Caller } else { Speaker::Agent };
+        let listener = Listener::new(ListenerConfig::default(), LanguageChoice::Fixed(language));
+        Self { call, leg, speaker, vad: house.vad.stream(), listener, ears: house.ears.clone(), notes }
+    }
+
+    /// Hears 20 ms.
+    pub(crate) fn hear(&mut self, frame: &AudioFrame, at: Moment) {
+        let speech = self.vad.push(frame);
+        self.listener.handle_frame(frame, speech, at);
+    }
+
+    /// What kind of answer the mind waits for.
+    pub(crate) fn expect(&mut self, expectation: Expectation, language: Language) {
+        let digits = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
+        let expect = match expectation {
+            Expectation::Anything | Expectation::Nothing => Expect::Anything,
+            Expectation::Choice => Expect::Choice,
+            Expectation::Digits { min, max } => Expect::Digits { min: digits(min), max: digits(max) },
+            Expectation::YesNo => Expect::YesNo,
+        };
+        self.listener.expect(expect, LanguageChoice::Fixed(language), None);
+    }
+
+    /// Whether the bot is on the line now.
+    pub(crate) fn bot_is(&mut self, bot: Bot) {
+        self.listener.bot_speaking(bot);
+    }
+
+    pub(crate) fn handle_decoded(&mut self, id: DecodeId, result: Result<Decoded, RecognizerError>, now: Moment) {
+        self.listener.handle_decoded(id, result, now);
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Moment> {
+        self.listener.poll_timeout()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Moment) {
+        self.listener.handle_timeout(now);
+    }
+
+    /// The next finding. Decodes are asked for on the way.
+    pub(crate) fn poll_output(&mut self) -> Option<EarOutput> {
+        while let Some(output) = self.listener.poll_output() {
+            match output {
+                ListenerOutput::Abandon { id } => self.ears.abandon(self.call, id),
+                ListenerOutput::Decode { id, kind, request } => {
+                    let (notes, leg) = (self.notes.clone(), self.leg);
+                    // A lost answer is given up by the listener in time, so nothing waits here for room.
+                    let done = move |result| drop(notes.try_send(Note::Decoded { leg, id, result }));
+                    self.ears.decode(self.call, id, kind, request, done);
+                }
+                ListenerOutput::Heard { text, confidence, language, span, silence_wait, decode, speculation: _ } => {
+                    let utterance =
+                        Utterance { speaker: self.speaker, span, text, confidence, language, emotion: None };
+                    return Some(EarOutput::Heard { utterance, silence_wait, decode });
+                }
+                ListenerOutput::Partial { text, language: _ } => return Some(EarOutput::Partial { text }),
+                ListenerOutput::Promote { id } => self.ears.promote(self.call, id),
+                ListenerOutput::SpeechStarted { at: _ } => return Some(EarOutput::SpeechStarted),
+                ListenerOutput::SpeechStopped { at: _ } | ListenerOutput::TurnEnded { at: _ } => {}
+                ListenerOutput::Unclear { .. } => return Some(EarOutput::Unclear),
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Ear {
+    /// However the call ends, nobody decodes for it any more.
+    fn drop(&mut self) {
+        if self.leg == LegId::CALLER {
+            self.ears.hang_up(self.call);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use asr::Bot;
 use call::{CallEvent, HangupBy, LegId, Pii, Speaker, Utterance};
 use dialog::{BargeIn, Input, Output};
 use media::Progress;
@@ -12,7 +13,6 @@ use tts::VoiceError;
 use super::ear::EarOutput;
 use super::speaking::{Ending, Saying, SpeakingOutput};
 use super::{Call, Note};
-use crate::desk_room::Waiting;
 use crate::mouth::Rendered;
 use crate::wire::Loudness;
 
@@ -27,14 +27,8 @@ impl Call {
         match output {
             Output::CallTool { id, tool: _, request } => self.ask_tool(id, request),
             Output::Escalate(handoff) => {
-                let waiting = Waiting {
-                    call: self.id,
-                    queue: handoff.queue.clone(),
-                    language: handoff.language,
-                    notes: self.notes.clone(),
-                };
                 self.agent.begin(handoff);
-                self.house.desk.wait(waiting).await;
+                self.wait_for_agent().await;
             }
             Output::Event(event) => self.chronicle.record(event),
             Output::Expect { expect, language } => self.caller.ear.expect(expect, language),
@@ -48,9 +42,8 @@ impl Call {
                 self.tend_music();
             }
             Output::StopSpeaking => self.stop_speaking(),
-            Output::StoreCallback { number, queue } => {
-                self.house.store_callback(self.id, number, queue).await;
-            }
+            // Its event is in the journal by now, and its row is made from there.
+            Output::StoreCallback { .. } => {}
         }
     }
 
@@ -78,7 +71,7 @@ impl Call {
         while let Some(output) = self.caller.speaking.poll_output() {
             any = true;
             match output {
-                SpeakingOutput::Began { id: _, at } => {
+                SpeakingOutput::Began { at } => {
                     if let Some(event) = self.turns.sounded(at) {
                         self.chronicle.record(event);
                     }
@@ -108,7 +101,7 @@ impl Call {
             }
         }
         self.tend_music();
-        self.caller.ear.bot_speaks(self.caller.speaking.is_busy());
+        self.caller.ear.bot_is(if self.caller.speaking.is_busy() { Bot::Speaking } else { Bot::Silent });
         if !self.caller.speaking.is_busy()
             && let Some((_, at @ None)) = &mut self.caller.farewell
         {

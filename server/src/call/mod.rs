@@ -4,7 +4,7 @@
 //! mind. Every event is in the journal before it is acted on.
 
 mod agent;
-mod chronicle;
+mod answering;
 mod ear;
 mod mind;
 mod signalling;
@@ -12,18 +12,18 @@ mod speaking;
 mod turns;
 
 use std::collections::VecDeque;
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Duration;
 
 use asr::{DecodeId, Decoded, RecognizerError};
 use call::{CallEvent, CallId, HangupBy, LegId, Moment, Pii, SessionId};
 use dialog::{Conversation, Input};
-use sip_bridge::{LegEvent, LegHandle};
+use sip_bridge::LegHandle;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-pub(crate) use self::chronicle::Chronicle;
-pub(crate) use self::signalling::answer;
+pub(crate) use self::answering::answer;
 
 use self::agent::AgentSide;
 use self::ear::Ear;
@@ -33,6 +33,7 @@ use crate::desk_room::DeskNotice;
 use crate::house::House;
 use crate::http::CallControl;
 use crate::mouth::Rendered;
+use crate::records::Chronicle;
 use crate::tools::{ToolAnswer, ToolError};
 use crate::wire::{Line, RecordingOutcome, WireEvent};
 
@@ -64,14 +65,42 @@ pub(crate) struct Call {
     recording: Option<(String, oneshot::Receiver<RecordingOutcome>)>,
     number: Pii<String>,
     ending: Option<Ending>,
-    limit: Moment,
+    limit: Limit,
+}
+
+/// How long a call may still last.
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    /// Goodbye is being said; then the call ends in any case.
+    Goodbye(Moment),
+    /// Then goodbye is said.
+    Talk(Moment),
+}
+
+impl Limit {
+    fn moment(self) -> Moment {
+        match self {
+            Self::Goodbye(at) | Self::Talk(at) => at,
+        }
+    }
+
+    fn earlier(self, other: Moment) -> Self {
+        match self {
+            Self::Goodbye(at) => Self::Goodbye(at),
+            Self::Talk(at) => Self::Talk(at.min(other)),
+        }
+    }
 }
 
 /// The caller's leg: signalling, ear and mouth.
 struct CallerSide {
     handle: LegHandle,
     media: signalling::LegMedia,
+    /// Kept until it is known where the sound goes.
+    socket: Option<UdpSocket>,
     ear: Ear,
+    /// When the last sound came.
+    sound_at: Moment,
     speaking: Speaking,
     /// Prompts the caller may not talk over, by the mind's id.
     protected: VecDeque<u64>,
@@ -98,7 +127,6 @@ impl Call {
     pub(crate) async fn run(mut self, mut inlets: Inlets) {
         let stopping = self.house.stopping.clone();
         let mut told_of_stop = false;
-        self.think(Input::Started);
         loop {
             self.settle().await;
             if self.ending.is_some() {
@@ -113,13 +141,13 @@ impl Call {
                 Some(control) = inlets.controls.recv() => self.on_control(control),
                 () = stopping.cancelled(), if !told_of_stop => {
                     told_of_stop = true;
-                    self.limit = self.limit.min(self.house.clock.now() + self.house.config.limits.shutdown());
-                    self.on_shutdown();
+                    let grace = self.house.config.limits.shutdown_s.duration();
+                    self.limit = self.limit.earlier(self.house.clock.now() + grace);
                 }
                 () = tokio::time::sleep_until(alarm.into()) => self.on_alarm(),
             }
         }
-        self.close().await;
+        self.close(inlets).await;
     }
 
     /// The earliest moment at which anything wants to be woken.
@@ -128,14 +156,25 @@ impl Call {
         [self.mind.poll_timeout(), self.caller.ear.poll_timeout(), self.agent.poll_timeout(), farewell]
             .into_iter()
             .flatten()
-            .fold(self.limit, Moment::min)
+            .chain(self.gone_at())
+            .fold(self.limit.moment(), Moment::min)
+    }
+
+    /// When a caller whose phone sends nothing is taken for gone; never while on hold.
+    fn gone_at(&self) -> Option<Moment> {
+        let talking = !self.caller.media.is_held();
+        talking.then(|| self.caller.sound_at + self.house.config.limits.no_rtp_s_max.duration())
     }
 
     fn on_alarm(&mut self) {
         let now = self.house.clock.now();
-        if now >= self.limit {
-            self.end("limit", HangupBy::System, None);
-            return;
+        match self.limit {
+            Limit::Goodbye(at) if now >= at => return self.end("limit", HangupBy::System, None),
+            Limit::Talk(at) if now >= at => self.say_goodbye(now),
+            Limit::Goodbye(_) | Limit::Talk(_) => {}
+        }
+        if self.gone_at().is_some_and(|at| at <= now) {
+            return self.end("no_rtp", HangupBy::System, None);
         }
         if self.mind.poll_timeout().is_some_and(|at| at <= now) {
             self.mind.handle_timeout(now);
@@ -154,12 +193,13 @@ impl Call {
         match event {
             WireEvent::Digit { leg, digit, at: _ } => {
                 if leg == LegId::CALLER {
-                    self.chronicle.record(CallEvent::Digit { digit: Pii::new(digit) });
-                    self.think(Input::Digit(Pii::new(digit)));
+                    self.chronicle.record(CallEvent::Digit { digit });
+                    self.think(Input::Digit(digit));
                 }
             }
             WireEvent::Frame { leg, frame, at } => {
                 if leg == LegId::CALLER {
+                    self.caller.sound_at = at;
                     self.caller.ear.hear(&frame, at);
                 } else {
                     self.agent.hear(&frame, at);
@@ -211,11 +251,13 @@ impl Call {
         }
     }
 
-    /// A call with a person goes on until its limit; the bot says goodbye.
-    fn on_shutdown(&mut self) {
-        if !self.agent.is_bridged() {
-            self.think(Input::ShuttingDown);
+    /// The call has lasted as long as it may: the bot says goodbye, and a call between people ends.
+    fn say_goodbye(&mut self, now: Moment) {
+        if self.agent.is_bridged() {
+            return self.end("limit", HangupBy::System, None);
         }
+        self.limit = Limit::Goodbye(now + GOODBYE_MAX);
+        self.think(Input::ShuttingDown);
     }
 
     /// Notes that the call is over; the loop ends after what is under way.
@@ -242,7 +284,7 @@ impl Call {
     }
 
     /// Hangs up every leg, closes the recording, and writes the last event.
-    async fn close(mut self) {
+    async fn close(mut self, mut inlets: Inlets) {
         let ending = self.ending.take().unwrap_or(Ending {
             reason: "completed".to_owned(),
             by: HangupBy::System,
@@ -258,6 +300,13 @@ impl Call {
             }
         }
         // What was being said when the line went away: the wire has told of it by now.
+        while let Ok(event) = inlets.wire.try_recv() {
+            if let WireEvent::Progress { leg: LegId::CALLER, progress, at } = event {
+                self.on_caller_progress(&progress, at);
+            }
+        }
+        self.caller.speaking.stop();
+        self.settle_caller_speech();
         if let Some((path, outcome)) = self.recording.take() {
             match tokio::time::timeout(CLOSE_WAIT, outcome).await {
                 Ok(Ok(Ok(duration))) => {
@@ -281,5 +330,7 @@ impl Call {
 
 /// Rounds in which the machines may answer each other before the call looks outside again.
 const SETTLE_ROUNDS_MAX: usize = 64;
+/// How long a goodbye at the limit may take.
+const GOODBYE_MAX: Duration = Duration::from_secs(8);
 /// How long the wire and the recorder may take to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);

@@ -1,8 +1,6 @@
 //! Answering a call, and what its signalling does later: hold, other codecs, hang-up.
 
-use std::net::UdpSocket;
-use std::sync::Arc;
-use std::time::Duration;
+use std::net::{IpAddr, UdpSocket};
 
 use call::{CallEvent, Codec, HangupBy, LegId};
 use dialog::Input;
@@ -44,10 +42,10 @@ pub(crate) enum MediaError {
 
 impl LegMedia {
     /// Takes a port and describes what we can do on it.
-    pub(crate) fn reserve(house: &House) -> Result<(Self, UdpSocket), MediaError> {
+    pub(crate) fn reserve(house: &House, peer: Option<IpAddr>) -> Result<(Self, UdpSocket), MediaError> {
         let socket = house.wire.ports().reserve()?;
         let local = LocalMedia {
-            address: house.media_address(),
+            address: house.media_address(peer),
             port: socket.local_addr()?.port(),
             codecs: CODECS.to_vec(),
             telephone_event: true,
@@ -55,6 +53,11 @@ impl LegMedia {
             version: 1,
         };
         Ok((Self { local, held: Hold::Talking }, socket))
+    }
+
+    /// Whether the other side has put us on hold.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held == Hold::Held
     }
 
     /// Our offer.
@@ -127,8 +130,9 @@ impl Call {
     fn on_late_answer(&mut self, answer: &str) {
         match self.caller.media.accept(answer) {
             Ok(negotiated) => {
-                if let Err(error) = self.line.reconfigure(LegId::CALLER, rtp_config(&negotiated)) {
-                    self.fail_media(&error);
+                if let Err(error) = self.join_caller(&negotiated) {
+                    warn!(call_id = %self.id, %error, "The caller's sound cannot be carried");
+                    self.end("media_failed", HangupBy::System, None);
                 }
             }
             Err(error) => {
@@ -154,15 +158,15 @@ impl Call {
             }
         };
         let direction = media_direction(negotiated.direction);
-        if let Err(error) = self.line.redirect(leg, negotiated.remote, direction) {
+        if let Err(error) = self.line.redirect(leg, &negotiated, direction) {
             self.fail_media(&error);
             return;
         }
         let held = match direction {
             media::MediaDirection::SendRecv => Hold::Talking,
-            media::MediaDirection::Inactive
-            | media::MediaDirection::RecvOnly
-            | media::MediaDirection::SendOnly => Hold::Held,
+            media::MediaDirection::Inactive | media::MediaDirection::RecvOnly | media::MediaDirection::SendOnly => {
+                Hold::Held
+            }
         };
         if held != media.held {
             media.held = held;

@@ -29,7 +29,7 @@ pub(crate) struct Saying {
 #[derive(Debug)]
 pub(crate) enum SpeakingOutput {
     /// The first sound of a saying was sent.
-    Began { id: u64, at: Moment },
+    Began { at: Moment },
     /// A saying is over: `text` was really played, within `span` if any of it was.
     Ended { id: u64, text: Pii<String>, language: Language, span: Option<Span>, ending: Ending },
     /// Play this after what is already playing.
@@ -102,8 +102,7 @@ impl Speaking {
             });
             clauses.push(Clause { token: self.next_token, text, state: ClauseState::Rendering });
         }
-        let active =
-            Active { id: saying.id, language: saying.language, clauses, began: None, last_played: None };
+        let active = Active { id: saying.id, language: saying.language, clauses, began: None, last_played: None };
         self.sayings.push_back(active);
         self.settle();
     }
@@ -167,7 +166,7 @@ impl Speaking {
             && saying.began.is_none()
         {
             saying.began = Some(at);
-            self.outputs.push_back(SpeakingOutput::Began { id: saying.id, at });
+            self.outputs.push_back(SpeakingOutput::Began { at });
         }
     }
 

@@ -62,10 +62,7 @@ mod tests {
         turns.answered(Moment::from_millis(1_010));
         turns.answered(Moment::from_millis(1_200));
         let latency = TurnLatency { silence_wait_ms: 400, decode_ms: 30, mind_ms: 10, first_audio_ms: 40 };
-        assert_eq!(
-            turns.sounded(Moment::from_millis(1_050)),
-            Some(CallEvent::TurnCompleted { turn: 1, latency })
-        );
+        assert_eq!(turns.sounded(Moment::from_millis(1_050)), Some(CallEvent::TurnCompleted { turn: 1, latency }));
         assert_eq!(turns.sounded(Moment::from_millis(1_090)), None, "a turn is counted once");
     }
 }

@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
-use call::{AudioFrame, LegId, Moment};
+use call::{AudioFrame, LegId, Moment, Pii};
 use media::{Clip, MediaDirection, Progress, RtpConfig, RtpSession, RtpStats};
+use sip_bridge::sdp::Negotiated;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,7 +33,7 @@ pub enum WireEvent {
         /// Which leg.
         leg: LegId,
         /// `0` to `9`, `*`, `#`, `A` to `D`.
-        digit: char,
+        digit: Pii<char>,
         /// When its end was known.
         at: Moment,
     },
@@ -69,6 +70,9 @@ pub enum WireError {
     /// The media thread has ended. A bug of ours.
     #[error("the media thread has ended")]
     Ended,
+    /// The leg's codec is not one we have. A bug of ours: the answer should have refused it.
+    #[error(transparent)]
+    Session(#[from] media::SessionError),
     /// A thread could not be started.
     #[error("cannot start a media thread: {0}")]
     Start(std::io::Error),
@@ -91,9 +95,8 @@ enum Command {
     Loudness { line: LineId, leg: LegId, loudness: Loudness },
     Open { line: LineId, events: mpsc::Sender<WireEvent> },
     Play { line: LineId, leg: LegId, clip: Clip },
-    Reconfigure { line: LineId, leg: LegId, rtp: Box<RtpSession> },
     Record { line: LineId, recording: recording::Recording },
-    Redirect { line: LineId, leg: LegId, remote: std::net::SocketAddr, direction: MediaDirection },
+    Redirect { line: LineId, leg: LegId, target: Box<Negotiated>, direction: MediaDirection },
     RemoveLeg { line: LineId, leg: LegId },
     Stop { line: LineId, leg: LegId },
 }
@@ -161,30 +164,17 @@ impl Line {
     /// # Errors
     /// As [`Wire::open`].
     pub fn add_leg(&self, leg: LegId, socket: UdpSocket, config: RtpConfig) -> Result<(), WireError> {
-        let rtp = Box::new(RtpSession::new(config));
+        let rtp = Box::new(RtpSession::new(config)?);
         self.send(Command::AddLeg { line: self.id, leg, socket, rtp })
     }
 
-    /// Gives a leg another codec or payload type after a re-INVITE.
+    /// Sends a leg's sound elsewhere, packed otherwise, or holds it, after a re-INVITE.
     ///
     /// # Errors
     /// As [`Wire::open`].
-    pub fn reconfigure(&self, leg: LegId, config: RtpConfig) -> Result<(), WireError> {
-        let rtp = Box::new(RtpSession::new(config));
-        self.send(Command::Reconfigure { line: self.id, leg, rtp })
-    }
-
-    /// Sends a leg's sound elsewhere, or holds it, after a re-INVITE.
-    ///
-    /// # Errors
-    /// As [`Wire::open`].
-    pub fn redirect(
-        &self,
-        leg: LegId,
-        remote: std::net::SocketAddr,
-        direction: MediaDirection,
-    ) -> Result<(), WireError> {
-        self.send(Command::Redirect { line: self.id, leg, remote, direction })
+    pub fn redirect(&self, leg: LegId, target: &Negotiated, direction: MediaDirection) -> Result<(), WireError> {
+        let target = Box::new(target.clone());
+        self.send(Command::Redirect { line: self.id, leg, target, direction })
     }
 
     /// Takes a leg away and closes its socket.

@@ -96,7 +96,12 @@ impl Worker {
                 }
             }
             Command::Close { line, stats } => {
-                if let Some(line) = self.lines.remove(&line) {
+                if let Some(mut line) = self.lines.remove(&line) {
+                    let now = self.clock.now();
+                    for leg in &mut line.legs {
+                        leg.playout.cut();
+                        leg.tell_progress(now, &line.events);
+                    }
                     if let Some(id) = line.recording {
                         self.end_recording(id);
                     }
@@ -114,10 +119,11 @@ impl Worker {
                 self.lines.insert(line, LineState { events, legs, bridge: None, recording: None });
             }
             Command::Play { line, leg, clip } => self.play(line, leg, clip),
-            Command::Reconfigure { line, leg, rtp } => self.with_leg(line, leg, |leg| leg.rtp = rtp),
             Command::Record { line, recording } => self.begin_recording(line, recording),
-            Command::Redirect { line, leg, remote, direction } => self.with_leg(line, leg, |leg| {
-                leg.rtp.set_remote(remote);
+            Command::Redirect { line, leg, target, direction } => self.with_leg(line, leg, |leg| {
+                // A codec we do not have was refused when the answer was made; the old one stays then.
+                let _ = leg.rtp.set_codec(target.codec, target.payload_type, target.telephone_event);
+                leg.rtp.set_remote(target.remote);
                 leg.rtp.set_direction(direction);
             }),
             Command::RemoveLeg { line, leg } => {

@@ -1,0 +1,185 @@
+//! The first moments of a call: agree on sound, open the journal, answer, and let the conversation begin.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use call::{CallEvent, CallId, Direction, HangupBy, LegId, SessionId};
+use dialog::{Conversation, Input, Setup};
+use sip_bridge::sdp::{Negotiated, SdpError};
+use sip_bridge::{InboundCall, LegError};
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use super::agent::AgentSide;
+use super::ear::Ear;
+use super::signalling::{LegMedia, MediaError, rtp_config};
+use super::speaking::Speaking;
+use super::turns::Turns;
+use super::{Call, CallerSide, Inlets, Limit};
+use crate::house::House;
+use crate::records::RecordsError;
+
+/// Why a call was not taken. The caller's phone has been told.
+#[derive(Debug, Error)]
+pub(crate) enum AnswerError {
+    /// The caller was gone, or the leg broke.
+    #[error(transparent)]
+    Leg(#[from] LegError),
+    /// No port, or no common codec.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// The called number's flow is not loaded. A bug of ours: start-up loads every flow in use.
+    #[error("flow {0} is not loaded")]
+    NoFlow(String),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+}
+
+impl AnswerError {
+    /// The status that tells the caller's phone (RFC 3261 21).
+    const fn status(&self) -> (u16, &'static str) {
+        match self {
+            Self::Media(MediaError::Sdp(SdpError::NoCommonCodec)) => (488, "Not Acceptable Here"),
+            Self::Media(MediaError::Sdp(_)) => (400, "Bad Request"),
+            Self::Leg(_) | Self::Media(_) | Self::NoFlow(_) | Self::Records(_) => (503, "Service Unavailable"),
+        }
+    }
+}
+
+/// Answers a call and runs it to its end.
+///
+/// # Errors
+/// [`AnswerError`] when it could not be answered; its leg has then been rejected.
+pub(crate) async fn answer(house: Arc<House>, arrival: InboundCall) -> Result<(), AnswerError> {
+    let control = arrival.leg.control();
+    let retry_after = house.config.sip.retry_after_s.duration();
+    let (call, inlets, sdp) = match begin(house, arrival) {
+        Ok(begun) => begun,
+        Err(error) => {
+            let (status, reason) = error.status();
+            control.reject(status, reason, (status == 503).then_some(retry_after)).await?;
+            return Err(error);
+        }
+    };
+    let headers = vec![("User-to-User".to_owned(), format!("{};encoding=hex", call.session))];
+    match control.answer(sdp, headers).await {
+        Ok(()) => call.run(inlets).await,
+        Err(error) => call.abort(inlets, &error).await,
+    }
+    Ok(())
+}
+
+/// Builds the call up to the moment before the answer. The journal knows of it from here on.
+fn begin(house: Arc<House>, arrival: InboundCall) -> Result<(Call, Inlets, String), AnswerError> {
+    let route = house.config.route(&arrival.to);
+    let (flow_name, language) = (route.flow.to_owned(), route.language);
+    let flow = house.flows.get(&flow_name).ok_or_else(|| AnswerError::NoFlow(flow_name.clone()))?.clone();
+    let (media, socket) = LegMedia::reserve(&house, Some(arrival.source.ip()))?;
+    let negotiated = match &arrival.offer {
+        Some(offer) => Some(media.answer(offer).map_err(MediaError::from)?),
+        None => None,
+    };
+    let (id, session) = (CallId::from_bits(rand::random()), session_of(&arrival));
+    let (control, controls) = mpsc::channel(CONTROLS_MAX);
+    let mut chronicle = house.records.open(id, session, control)?;
+    chronicle.record(CallEvent::Created {
+        direction: Direction::Inbound,
+        from: arrival.from.clone(),
+        to: arrival.to.clone(),
+        flow: flow_name,
+    });
+    info!(call_id = %id, session_id = %session, "Call came in");
+    let (line, wire) = house.wire.open().map_err(MediaError::from)?;
+    let (notes, notes_inlet) = mpsc::channel(NOTES_MAX);
+    let now = house.clock.now();
+    let setup = Setup {
+        language,
+        agent_language: house.brief_language(),
+        caller: arrival.from.clone(),
+        config: house.config.dialog.vars.clone(),
+        today: jiff::Zoned::now().date(),
+        seed: rand::random(),
+    };
+    let caller = CallerSide {
+        ear: Ear::new(&house, id, LegId::CALLER, language, notes.clone()),
+        handle: arrival.leg,
+        media,
+        socket: Some(socket),
+        sound_at: now,
+        speaking: Speaking::default(),
+        protected: VecDeque::new(),
+        farewell: None,
+    };
+    let mut call = Call {
+        id,
+        session,
+        chronicle,
+        caller,
+        agent: AgentSide::default(),
+        line,
+        mind: Conversation::new(flow, setup, now),
+        notes,
+        turns: Turns::default(),
+        recording: None,
+        number: arrival.from,
+        ending: None,
+        limit: Limit::Talk(now + house.config.limits.call_s_max.duration()),
+        house,
+    };
+    let sdp = match negotiated {
+        Some(negotiated) => {
+            call.join_caller(&negotiated)?;
+            negotiated.sdp
+        }
+        None => call.caller.media.offer(),
+    };
+    Ok((call, Inlets { wire, notes: notes_inlet, controls }, sdp))
+}
+
+impl Call {
+    /// Sound with the caller is agreed on: it flows, is recorded, and the conversation begins.
+    pub(super) fn join_caller(&mut self, negotiated: &Negotiated) -> Result<(), MediaError> {
+        let Some(socket) = self.caller.socket.take() else { return Ok(()) };
+        self.line.add_leg(LegId::CALLER, socket, rtp_config(negotiated))?;
+        self.chronicle.record(CallEvent::Answered { codec: negotiated.codec });
+        if self.house.config.recording.enabled {
+            self.start_recording()?;
+        }
+        self.think(Input::Started);
+        Ok(())
+    }
+
+    fn start_recording(&mut self) -> Result<(), MediaError> {
+        let place = self.chronicle.recording_place();
+        if let Some(folder) = place.file.parent()
+            && let Err(error) = std::fs::create_dir_all(folder)
+        {
+            self.chronicle.record(CallEvent::RecordingFailed { reason: error.to_string() });
+            return Ok(());
+        }
+        self.chronicle.record(CallEvent::RecordingStarted { path: place.name.clone() });
+        let outcome = self.line.record(place.file)?;
+        self.recording = Some((place.name, outcome));
+        Ok(())
+    }
+
+    /// The answer did not reach the caller: close what was begun.
+    async fn abort(mut self, inlets: Inlets, error: &LegError) {
+        warn!(call_id = %self.id, %error, "The caller was gone before the answer");
+        self.end("caller_hung_up", HangupBy::Caller, Some(487));
+        self.close(inlets).await;
+    }
+}
+
+/// The session the caller's call belongs to: theirs, when another of our nodes sends the call, else a new one.
+fn session_of(arrival: &InboundCall) -> SessionId {
+    let given = arrival.user_to_user.as_deref().and_then(|header| header.split(';').next()?.trim().parse().ok());
+    given.unwrap_or_else(|| SessionId::from_bits(rand::random()))
+}
+
+/// Answers waiting for one call.
+const NOTES_MAX: usize = 256;
+/// Orders from outside waiting for one call.
+const CONTROLS_MAX: usize = 8;

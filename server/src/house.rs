@@ -1,0 +1,164 @@
+//! The house: everything calls share, put together from the configuration and taken down again in order.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::num::NonZeroU8;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::{Context, Result};
+use asr::VadModel;
+use call::{AudioFrame, Language};
+use dialog::Flow;
+use sip_bridge::{Door, DoorConfig, InboundCall};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::desk_room::DeskRoom;
+use crate::ears::Ears;
+use crate::engines;
+use crate::mouth::Mouth;
+use crate::records::Records;
+use crate::tools::Tools;
+use crate::wire::{PortPool, Wire};
+
+/// What every call may use.
+pub(crate) struct House {
+    pub(crate) clock: Clock,
+    pub(crate) config: Config,
+    pub(crate) door: Door,
+    pub(crate) wire: Wire,
+    pub(crate) ears: Ears,
+    pub(crate) vad: VadModel,
+    pub(crate) mouth: Mouth,
+    pub(crate) tools: Tools,
+    pub(crate) desk: DeskRoom,
+    pub(crate) flows: BTreeMap<String, Arc<Flow>>,
+    pub(crate) records: Records,
+    pub(crate) hold_music: Arc<[AudioFrame]>,
+    /// Cancelled when the server is told to stop.
+    pub(crate) stopping: CancellationToken,
+    /// Every live call.
+    pub(crate) calls: TaskTracker,
+}
+
+impl House {
+    /// Builds the house. Returns it with the queue of calls that ring at the door.
+    ///
+    /// # Errors
+    /// When a port is taken, a model is missing, or a flow is wrong: the message names it and the way out.
+    pub(crate) async fn build(config: Config, clock: Clock, records: Records) -> Result<(Arc<Self>, Arrivals)> {
+        let flows = load_flows(&config)?;
+        let models = config.models_folder();
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let decodes = if config.speech.workers == 0 { cores } else { config.speech.workers.into() };
+        let decodes = u8::try_from(decodes).ok().and_then(NonZeroU8::new).unwrap_or(NonZeroU8::MAX);
+        let whisper = engines::whisper_file(&models, config.speech.whisper.as_deref());
+        let recognizer = engines::recognizer(&whisper, decodes)?;
+        let vad = engines::voice_activity(&models)?;
+        let mouth = Mouth::start(engines::voices(&models)?, cores.min(VOICE_THREADS_MAX))?;
+        let ears = Ears::start(recognizer, decodes)?;
+        let ports = PortPool::new(config.media_listen(), config.media.ports.ports(), rand::random());
+        let workers = if config.media.workers == 0 { cores.div_ceil(2) } else { config.media.workers.into() };
+        let wire = Wire::start(workers, ports, clock)?;
+        let desk = DeskRoom::start(&config, clock);
+        let door_config = DoorConfig {
+            udp: config.sip.udp.address(),
+            tcp: config.sip.tcp.address(),
+            public_address: config.sip.public_address,
+        };
+        let (door, arrivals) = Door::open(door_config).await?;
+        let house = Self {
+            clock,
+            config,
+            door,
+            wire,
+            ears,
+            vad,
+            mouth,
+            tools: Tools::new().context("cannot prepare HTTP for tools")?,
+            desk,
+            flows,
+            records,
+            hold_music: media::tone::hold_music(),
+            stopping: CancellationToken::new(),
+            calls: TaskTracker::new(),
+        };
+        Ok((Arc::new(house), arrivals))
+    }
+
+    /// Renders the prompts that every call says, so that the first caller does not wait for them.
+    ///
+    /// # Errors
+    /// When a flow speaks a language that has no voice.
+    pub(crate) async fn prepare_prompts(self: &Arc<Self>) -> Result<usize> {
+        let house = self.clone();
+        let rendered = tokio::task::spawn_blocking(move || {
+            let spoken = house.mouth.languages();
+            let prompts: Vec<_> = house
+                .flows
+                .values()
+                .flat_map(|flow| flow.fixed_prompts())
+                .filter(|(language, _)| spoken.contains(language))
+                .collect();
+            house.mouth.prepare(&prompts)
+        });
+        let count = rendered.await.context("rendering the fixed prompts failed")??;
+        info!(clauses = count, "Fixed prompts are rendered");
+        Ok(count)
+    }
+
+    /// The address that a phone at `peer` reaches our sound at.
+    pub(crate) fn media_address(&self, peer: Option<IpAddr>) -> IpAddr {
+        self.config
+            .media_address()
+            .or_else(|| peer.and_then(local_address_towards))
+            .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
+    /// The language in which agents hear the brief.
+    pub(crate) fn brief_language(&self) -> Language {
+        self.config.speech.language
+    }
+}
+
+/// Calls that ring.
+pub(crate) type Arrivals = mpsc::Receiver<InboundCall>;
+
+/// Which of this machine's addresses faces `peer`. Nothing is sent: connecting a UDP socket only chooses a route.
+fn local_address_towards(peer: IpAddr) -> Option<IpAddr> {
+    let any: SocketAddr = if peer.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect((peer, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// Reads every flow the configuration uses.
+///
+/// # Errors
+/// With every problem of the first flow that has any, each with its file and line.
+pub(crate) fn load_flows(config: &Config) -> Result<BTreeMap<String, Arc<Flow>>> {
+    let load = |name: &str| {
+        let flow = load_flow(&config.flow_file(name))?;
+        Ok((name.to_owned(), Arc::new(flow)))
+    };
+    config.flow_names().into_iter().map(load).collect()
+}
+
+/// Reads one flow.
+///
+/// # Errors
+/// With every problem, each with its file and line.
+pub(crate) fn load_flow(file: &Path) -> Result<Flow> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the flow {}; see dialog.flows and dialog.flow", file.display()))?;
+    Ok(Flow::load(&file.display().to_string(), &text)?)
+}
+
+/// Threads that speak: more than these would take time from the ears.
+const VOICE_THREADS_MAX: usize = 2;

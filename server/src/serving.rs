@@ -1,0 +1,165 @@
+//! A running server: started in order, stopped in the opposite one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use sip_bridge::Transport;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::config::{Config, Secret};
+use crate::house::House;
+use crate::http::{self, HttpState, LiveCalls, Readiness};
+use crate::journal::{self, Folders};
+use crate::records::Records;
+use crate::store::{Projector, ProjectorTask, Store};
+use crate::webhook::Webhook;
+use crate::{reception, telemetry};
+
+/// A server that takes calls.
+pub struct Serving {
+    house: Arc<House>,
+    readiness: Readiness,
+    http_address: SocketAddr,
+    closing: CancellationToken,
+    http: JoinHandle<()>,
+    reception: JoinHandle<()>,
+    prompts: JoinHandle<()>,
+    projector: ProjectorTask,
+}
+
+impl Serving {
+    /// Closes what a crash left open, builds the house, and opens its doors.
+    ///
+    /// # Errors
+    /// When a port is taken, a model is missing, a flow is wrong, or the data folder cannot be written: the message
+    /// names it and the way out.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self> {
+        let metrics = telemetry::metrics()?;
+        let folders = Folders { live: config.live_folder(), recordings: config.recordings_folder() };
+        let store = open_store(&config, &folders).await?;
+        close_crashed_calls(&folders, &store).await?;
+        let (projector, projector_task) = Projector::start(store.clone(), folders.clone(), repair);
+        let live = LiveCalls::default();
+        let webhook = Webhook::start(config.webhook.as_ref(), &config.data.folder)?;
+        let records = Records { clock, folders: folders.clone(), projector, live: live.clone(), webhook };
+        let readiness = Readiness::new();
+        let closing = CancellationToken::new();
+        let http_listen = config.http.listen;
+        let token = config.http.token.clone();
+        let listener = TcpListener::bind(http_listen).await.with_context(|| {
+            format!("cannot listen for HTTP on {http_listen}; stop what uses the port, or change http.listen")
+        })?;
+        let http_address = listener.local_addr()?;
+        let (house, arrivals) = House::build(config, clock, records).await?;
+        let state = HttpState {
+            store,
+            folders,
+            live,
+            agents: house.desk.agents(),
+            readiness: readiness.clone(),
+            metrics,
+            token,
+            closing: closing.clone(),
+        };
+        readiness.missing("prompts", "the fixed prompts are being rendered");
+        let http = tokio::spawn(http::serve(listener, state));
+        let reception = tokio::spawn(reception::receive(house.clone(), arrivals));
+        let prompts = tokio::spawn(prepare_prompts(house.clone(), readiness.clone()));
+        Ok(Self { house, readiness, http_address, closing, http, reception, prompts, projector: projector_task })
+    }
+
+    /// Where calls come in.
+    pub fn sip_address(&self) -> SocketAddr {
+        let door = &self.house.door;
+        let address = door.local_addr(Transport::Udp).or_else(|| door.local_addr(Transport::Tcp));
+        address.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+
+    /// Where the web interface listens.
+    pub fn http_address(&self) -> SocketAddr {
+        self.http_address
+    }
+
+    /// What clients of the web interface must show.
+    pub fn token(&self) -> Option<Secret> {
+        self.house.config.http.token.clone()
+    }
+
+    /// Waits until the prompts that every call says are rendered.
+    pub async fn ready(&mut self) {
+        if (&mut self.prompts).await.is_err() {
+            warn!("Rendering the fixed prompts broke off; they are rendered when first said");
+        }
+    }
+
+    /// Takes no new calls, lets live ones finish or tells them goodbye, and closes everything.
+    pub async fn stop(self) {
+        let Self { house, readiness, closing, http, reception, prompts, projector, .. } = self;
+        readiness.missing("calls", "the server is stopping");
+        prompts.abort();
+        info!(live = house.calls.len(), "Stopping: no new calls, live ones may finish");
+        house.stopping.cancel();
+        house.calls.close();
+        let limit = house.config.limits.shutdown_s.duration() + GOODBYE_WAIT;
+        if tokio::time::timeout(limit, house.calls.wait()).await.is_err() {
+            warn!(live = house.calls.len(), "Calls did not end in time");
+        }
+        house.door.close().await;
+        reception.abort();
+        closing.cancel();
+        if tokio::time::timeout(HTTP_WAIT, http).await.is_err() {
+            warn!("The web interface did not close in time");
+        }
+        // The last holder of the projector's queue; the task ends when it is gone.
+        drop(house);
+        projector.stop(PROJECTOR_WAIT).await;
+        info!("Stopped");
+    }
+}
+
+async fn open_store(config: &Config, folders: &Folders) -> Result<Store> {
+    for folder in [&config.data.folder, &folders.live, &folders.recordings] {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create the folder {}; check data.folder", folder.display()))?;
+    }
+    Ok(Store::open(&config.data.folder.join("hotline.db")).await?)
+}
+
+/// Gives every call that a crash cut off its last event, its CDR and a whole recording.
+async fn close_crashed_calls(folders: &Folders, store: &Store) -> Result<()> {
+    let recovery = journal::recover(folders, store, repair).await.context("cannot read the journals of live calls")?;
+    for (path, problem) in &recovery.problems {
+        warn!(path = %path.display(), %problem, "A journal could not be closed");
+    }
+    if !recovery.calls.is_empty() {
+        info!(calls = recovery.calls.len(), "Calls cut off by a crash are closed");
+    }
+    Ok(())
+}
+
+fn repair(path: &std::path::Path) -> Result<Duration, String> {
+    media::repair(path).map_err(|error| error.to_string())
+}
+
+async fn prepare_prompts(house: Arc<House>, readiness: Readiness) {
+    match house.prepare_prompts().await {
+        Ok(_) => readiness.present("prompts"),
+        Err(error) => {
+            warn!(error = format!("{error:#}"), "Fixed prompts are rendered when first said");
+            readiness.missing("prompts", format!("{error:#}"));
+        }
+    }
+}
+
+/// How long the last words may take once the limit has come.
+const GOODBYE_WAIT: Duration = Duration::from_secs(8);
+/// How long open HTTP requests may take to end.
+const HTTP_WAIT: Duration = Duration::from_secs(3);
+/// How long the rows of the last calls may take to be written.
+const PROJECTOR_WAIT: Duration = Duration::from_secs(10);
