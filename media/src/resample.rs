@@ -1,6 +1,6 @@
 //! Resampling at the doors of the house: rubato's FFT resampler, fed with whatever number of samples comes.
 //!
-//! A stream uses blocks of 5 ms, because half a block is delay that a caller hears; a whole clip uses blocks of 20 ms,
+//! A stream uses blocks of 10 ms, because half a block is delay that a caller hears; a whole clip uses blocks of 20 ms,
 //! because there only quality counts and the delay is cut off.
 
 use call::{Pcm, SampleRate};
@@ -48,8 +48,8 @@ impl std::fmt::Debug for Resampler {
 }
 
 impl Resampler {
-    /// A resampler for a stream. It delays the sound by 2.5 ms, or by half a common block of the rates if that is
-    /// longer (5 ms for 44.1 kHz); between 8 and 16 kHz, 20 ms in are always exactly 20 ms out.
+    /// A resampler for a stream. It delays the sound by 5 ms, or by half a common block of the rates if that is
+    /// longer; between 8 and 16 kHz, 20 ms in are always exactly 20 ms out.
     ///
     /// # Errors
     /// [`ResampleError`] when a rate is out of range.
@@ -160,7 +160,7 @@ fn rounded(sample: f32) -> i16 {
     (sample + 0.5_f32.copysign(sample)) as i16
 }
 
-const STREAM_BLOCKS_PER_S: u32 = 200;
+const STREAM_BLOCKS_PER_S: u32 = 100;
 const CLIP_BLOCKS_PER_S: u32 = 50;
 
 #[cfg(test)]
@@ -211,7 +211,7 @@ mod tests {
                 assert_eq!(out.len(), (n + 1) * to.samples_per_frame());
             }
             let delay = resampler.delay();
-            assert!(delay <= to.hz() as usize / 400, "at most 2.5 ms");
+            assert!(delay <= to.hz() as usize / 200, "at most 5 ms");
             let expected = tone(to, 1_000.0, to.hz() as usize - delay);
             assert!(worst(&out[delay..], &expected.samples, to) < 100);
         }
