@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use asr::VadModel;
 use call::{AudioFrame, Language};
 use dialog::Flow;
@@ -113,6 +113,12 @@ impl House {
         Ok(count)
     }
 
+    /// What flows see as `config`: the variables of the configuration, and whether callers are to be told that they
+    /// are recorded.
+    pub(crate) fn flow_config(&self) -> BTreeMap<String, String> {
+        flow_config(&self.config)
+    }
+
     /// The address that a phone at `peer` reaches our sound at.
     pub(crate) fn media_address(&self, peer: Option<IpAddr>) -> IpAddr {
         self.config
@@ -138,13 +144,26 @@ fn local_address_towards(peer: IpAddr) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
+fn flow_config(config: &Config) -> BTreeMap<String, String> {
+    let told = config.recording.enabled && config.recording.notice;
+    let mut values = config.dialog.vars.clone();
+    values.insert("recorded".to_owned(), if told { "yes" } else { "no" }.to_owned());
+    values
+}
+
 /// Reads every flow the configuration uses.
 ///
 /// # Errors
-/// With every problem of the first flow that has any, each with its file and line.
+/// With every problem of the first flow that has any, each with its file and line; or when a flow reads a variable
+/// that the configuration does not set.
 pub(crate) fn load_flows(config: &Config) -> Result<BTreeMap<String, Arc<Flow>>> {
+    let known = flow_config(config);
     let load = |name: &str| {
-        let flow = load_flow(&config.flow_file(name))?;
+        let file = config.flow_file(name);
+        let flow = load_flow(&file)?;
+        if let Some(unset) = flow.config_names().into_iter().find(|name| !known.contains_key(name)) {
+            bail!("{} reads config.{unset}: set `{unset}` below [dialog.vars] in the configuration", file.display());
+        }
         Ok((name.to_owned(), Arc::new(flow)))
     };
     config.flow_names().into_iter().map(load).collect()

@@ -1,5 +1,7 @@
 //! The web interface over real connections, with a real database and real files.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be prepared or read fails its test")]
+
 mod kept;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! What an earlier run left behind is closed, whatever it was and however often the machine stops meanwhile.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "what cannot be prepared or read fails its test")]
+
 mod kept;
 
 use std::cell::RefCell;
@@ -62,9 +64,11 @@ fn every_beginning_of_a_journal_becomes_a_valid_record() {
     let place = runtime.block_on(Place::new());
     let number = RefCell::new(0_u128);
     // Cut anywhere, with or without rubbish after the cut, with a recording that can be mended or cannot.
-    let rubbish = prop_oneof![Just(Vec::new()), proptest::collection::vec(any::<u8>(), 1..40)];
+    // Rubbish that begins with the end of a line would make the line before it whole.
+    let bytes = proptest::collection::vec(any::<u8>(), 1..40).prop_filter("torn", |bytes| bytes[0] != b'\n');
+    let rubbish = prop_oneof![Just(Vec::new()), bytes];
     let mended = prop_oneof![Just(Ok(Duration::from_secs(2))), Just(Err("not a recording".to_owned()))];
-    let strategy = (any::<proptest::sample::Index>(), rubbish, mended).prop_map(|all| all);
+    let strategy = (any::<proptest::sample::Index>(), rubbish, mended);
     TestRunner::new(Config::with_cases(96))
         .run(&strategy, |(cut, rubbish, mended)| {
             *number.borrow_mut() += 1;
@@ -110,7 +114,8 @@ async fn check_recovery(
     // Every event that was written whole is still there, and before what was added.
     let written: Vec<EventRecord> = whole[header_bytes..cut]
         .split_inclusive(|&byte| byte == b'\n')
-        .filter_map(|line| line.ends_with(b"\n").then(|| serde_json::from_slice(line).unwrap()))
+        .filter(|line| line.ends_with(b"\n"))
+        .map(|line| serde_json::from_slice(line).unwrap())
         .collect();
     assert_eq!(events[..written.len()], written);
 }

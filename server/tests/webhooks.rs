@@ -1,5 +1,7 @@
 //! Webhooks over real connections: signed, tried again, and never lost without a trace.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be prepared or read fails its test")]
+
 mod kept;
 
 use std::net::SocketAddr;

@@ -10,7 +10,10 @@ pub(crate) fn setup(language: Language, caller: &str) -> Setup {
         language,
         agent_language: Language::En,
         caller: Pii::new(caller.to_owned()),
-        config: BTreeMap::from([("backend".to_owned(), "http://127.0.0.1:8090".to_owned())]),
+        config: BTreeMap::from([
+            ("backend".to_owned(), "http://127.0.0.1:8090".to_owned()),
+            ("recorded".to_owned(), "yes".to_owned()),
+        ]),
         today: jiff::civil::date(2026, 11, 21),
         seed: 0,
     }

@@ -98,7 +98,7 @@ fn begin(house: Arc<House>, arrival: InboundCall) -> Result<(Call, Inlets, Strin
         language,
         agent_language: house.brief_language(),
         caller: arrival.from.clone(),
-        config: house.config.dialog.vars.clone(),
+        config: house.flow_config(),
         today: jiff::Zoned::now().date(),
         seed: rand::random(),
     };

@@ -1,6 +1,7 @@
 //! A call as it is kept, and the part of the house that keeps it: shared by the tests of journal, HTTP and webhooks.
 
 #![expect(dead_code, reason = "each test program uses its own part of this")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
 
 use std::net::SocketAddr;
 use std::path::Path;
