@@ -286,12 +286,13 @@ impl RtpSession {
         payload_type: u8,
         telephone_event: Option<u8>,
     ) -> Result<(), SessionError> {
-        let changed = codec != self.codec;
-        let receiver = if changed { Some(Receiver::new(codec)?) } else { None };
-        self.sender.renegotiate(codec, payload_type, telephone_event)?;
-        if let Some(receiver) = receiver {
+        // A re-INVITE for hold changes nothing here, and then the sound must go on without a seam.
+        if codec != self.codec {
+            let receiver = Receiver::new(codec)?;
+            self.sender.set_codec(codec)?;
             self.receiver = receiver;
         }
+        self.sender.set_payload_types(payload_type, telephone_event);
         (self.codec, self.payload_type, self.telephone_event) = (codec, payload_type, telephone_event);
         Ok(())
     }

@@ -45,20 +45,18 @@ impl Sender {
         })
     }
 
-    /// Another codec or other payload types from here on; the stream goes on (RFC 3264 8.3.2).
-    pub(super) fn renegotiate(
-        &mut self,
-        codec: Codec,
-        payload_type: u8,
-        telephone_event: Option<u8>,
-    ) -> Result<(), SessionError> {
+    /// Another codec from here on; the stream goes on with its numbers (RFC 3264 8.3.2).
+    pub(super) fn set_codec(&mut self, codec: Codec) -> Result<(), SessionError> {
         let encoder = Encoder::new(codec)?;
         self.resampler = Resampler::new(AudioFrame::RATE, encoder.rate())?;
         self.encoder = encoder;
-        (self.payload_type, self.telephone_event) = (payload_type, telephone_event);
         self.frame_ticks = codec.rtp_clock_hz() / 50;
         self.marker = Marker::Set;
         Ok(())
+    }
+
+    pub(super) const fn set_payload_types(&mut self, sound: u8, telephone_event: Option<u8>) {
+        (self.payload_type, self.telephone_event) = (sound, telephone_event);
     }
 
     /// Writes the packet of the next 20 ms and returns its length.

@@ -270,6 +270,16 @@ fn a_codec_may_change_in_the_call() {
 }
 
 #[test]
+fn a_reinvite_that_changes_nothing_leaves_no_seam() {
+    let (mut plain, mut renewed) = (Pair::new(Codec::Pcmu), Pair::new(Codec::Pcmu));
+    for n in 0..10 {
+        renewed.speaker.set_codec(Codec::Pcmu, 0, Some(101)).unwrap();
+        renewed.speaker.set_remote(there());
+        assert_eq!(plain.write(&tone(n)), renewed.write(&tone(n)));
+    }
+}
+
+#[test]
 fn events_nobody_polls_are_bounded() {
     let mut pair = Pair::new(Codec::Pcmu);
     for n in 0..100_u16 {
