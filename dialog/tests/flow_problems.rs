@@ -6,10 +6,10 @@ use dialog::Flow;
 
 const GOOD: &str = include_str!("../../flows/after-sales.yaml");
 
-/// Breaks the sample flow in one place and expects one message about it.
+/// Breaks the sample flow wherever it says so and expects one message about it.
 fn check(from: &str, to: &str, expected: &str) {
     assert!(GOOD.contains(from), "the sample has no {from:?} to break");
-    let broken = GOOD.replacen(from, to, 1);
+    let broken = GOOD.replace(from, to);
     let errors = Flow::load("flows/after-sales.yaml", &broken).expect_err(expected).to_string();
     assert!(errors.contains(expected), "wanted {expected:?} in:\n{errors}");
 }
@@ -92,7 +92,7 @@ fn the_schema_knows_the_same_keys() {
     };
     // The loader names the keys it knows when it meets one that is like none of them.
     let known = |from: &str, to: &str, what: &str| {
-        let broken = GOOD.replacen(from, to, 1);
+        let broken = GOOD.replace(from, to);
         let errors = Flow::load("x.yaml", &broken).expect_err("an unknown key").to_string();
         let start = format!("{what} key \"qqqqqqqqqqqq\" does not exist; known: ");
         let line = errors.lines().find_map(|line| line.split_once(&start)).expect(&errors).1.to_owned();
