@@ -141,7 +141,7 @@ fn weekday(name: &str) -> Option<&'static str> {
     WEEK.into_iter().find(|day| day.starts_with(start))
 }
 
-/// The hours of `9-5` and other ranges are plain numbers to the range rule; this one says `9` in `9 o'clock`.
+/// `10 o'clock`, whose apostrophe would otherwise part it.
 pub(super) fn o_clock(place: &Place<'_>) -> Option<Hit> {
     let found = O_CLOCK.captures(place.rest)?;
     Some(Hit::new(found[0].len()).words(&cardinal(group(&found, 1))).words("o'clock"))

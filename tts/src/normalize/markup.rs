@@ -1,6 +1,7 @@
 //! The small markup of flows: a subset of SSML 1.1, so that an author can say how something is to be read.
 //!
-//! `<say-as interpret-as="..">`, `<break time=".."/>` and `<emphasis>`; any other tag is passed over, its text is not.
+//! `<say-as interpret-as="..">` and `<break time=".."/>`; any other tag, `<emphasis>` too, is passed over and its text
+//! is read as it stands.
 
 use std::sync::LazyLock;
 
