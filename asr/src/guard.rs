@@ -132,8 +132,8 @@ const AUDIO_MIN: Duration = Duration::from_millis(100);
 const NO_SPEECH_MAX: f32 = 0.6;
 /// Above this a doubtful line is not believed.
 const NO_SPEECH_DOUBT: f32 = 0.3;
-/// A mean token probability of 0.30.
-const LOG_PROB_MIN: f32 = -1.2;
+/// A mean token probability of 0.37, the limit the model's makers chose.
+const LOG_PROB_MIN: f32 = -1.0;
 /// A mean token probability of 0.50.
 const LOG_PROB_DOUBT: f32 = -0.7;
 /// The longest phrase looked for in a loop.

@@ -18,6 +18,7 @@ mod recognizer;
 pub mod score;
 mod scripted;
 mod sound_buffer;
+mod tones;
 mod turn_end;
 mod vad;
 mod whisper;

@@ -113,20 +113,26 @@ fn speech_share(samples: &[i16]) -> f32 {
     speech as f32 / frames.len() as f32
 }
 
+/// White noise between plus and minus `level`, always the same.
+fn noise(samples: usize, level: i32) -> Arc<[i16]> {
+    let mut state = 1u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((i64::from(state >> 8) * i64::from(2 * level) >> 24) - i64::from(level)) as i16
+    };
+    std::iter::repeat_with(next).take(samples).collect()
+}
+
 /// Sounds of a telephone line on which nobody speaks.
 fn wordless() -> Vec<(&'static str, Arc<[i16]>)> {
     let sound = |seconds: f32, level: f32, wave: &dyn Fn(f32) -> f32| -> Arc<[i16]> {
         (0..(seconds * 16_000.0) as usize).map(|index| (level * wave(index as f32 / 16_000.0)) as i16).collect()
     };
     let sine = |hz: f32, t: f32| (TAU * hz * t).sin();
-    let noise = |t: f32| {
-        let bits = (t * 16_000.0) as u32;
-        let mixed = bits.wrapping_mul(2_654_435_761).rotate_left(13).wrapping_mul(2_246_822_519);
-        mixed as f32 / u32::MAX as f32 * 2.0 - 1.0
-    };
     vec![
         ("silence", sound(3.0, 0.0, &|_| 0.0)),
-        ("quiet noise", sound(3.0, 60.0, &noise)),
+        ("quiet noise", noise(3 * 16_000, 60)),
+        ("loud noise", noise(3 * 16_000, 2_000)),
         ("hum", sound(3.0, 1_500.0, &|t| sine(50.0, t) + 0.4 * sine(150.0, t) + 0.2 * sine(250.0, t))),
         ("ring-back", sound(5.0, 4_000.0, &|t| if t % 3.0 < 1.0 { sine(440.0, t) + sine(480.0, t) } else { 0.0 })),
         ("a key", sound(0.4, 6_000.0, &|t| sine(770.0, t) + sine(1_336.0, t))),
@@ -172,7 +178,7 @@ fn shared_speech_of_one_caller_never_reaches_another() {
 
 #[test]
 fn a_decode_stops_at_its_deadline_and_when_it_is_cancelled() {
-    let noise: Arc<[i16]> = (0..20 * 16_000u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 18) as i16).collect();
+    let noise = noise(20 * 16_000, 8_000);
     let language = LanguageChoice::Fixed(Language::En);
     let hurried = DecodeRequest { deadline: Duration::from_millis(20), ..DecodeRequest::new(noise, language) };
     let late = WHISPER.decode(&hurried).unwrap_err();
@@ -191,7 +197,7 @@ fn decodes_beyond_the_limit_are_refused_and_states_come_back() {
     let whisper =
         Whisper::load(common::model("whisper/ggml-base-q8_0.bin"), WhisperConfig { states_max: NonZeroU8::MIN })
             .unwrap();
-    let noise: Arc<[i16]> = (0..5 * 16_000u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 18) as i16).collect();
+    let noise = noise(5 * 16_000, 8_000);
     let request = DecodeRequest::new(noise, LanguageChoice::default());
     let refused = std::thread::scope(|scope| {
         let decodes: Vec<_> = (0..3).map(|_| scope.spawn(|| whisper.decode(&request))).collect();
