@@ -18,10 +18,10 @@ mod recognizer;
 pub mod score;
 mod scripted;
 mod sound_buffer;
-mod tones;
 mod turn_end;
 mod vad;
 mod whisper;
+mod wordless;
 
 pub use expect::Expect;
 pub use guard::DropReason;

@@ -123,6 +123,12 @@ fn noise(samples: usize, level: i32) -> Arc<[i16]> {
     std::iter::repeat_with(next).take(samples).collect()
 }
 
+/// Noise that rises and falls like speech, so that it is worth a decode.
+fn bursts(samples: usize) -> Arc<[i16]> {
+    let loud = |(index, &sample): (usize, &i16)| if index / 3_200 % 2 == 0 { sample } else { sample / 50 };
+    noise(samples, 8_000).iter().enumerate().map(loud).collect()
+}
+
 /// Sounds of a telephone line on which nobody speaks.
 fn wordless() -> Vec<(&'static str, Arc<[i16]>)> {
     let sound = |seconds: f32, level: f32, wave: &dyn Fn(f32) -> f32| -> Arc<[i16]> {
@@ -178,7 +184,7 @@ fn shared_speech_of_one_caller_never_reaches_another() {
 
 #[test]
 fn a_decode_stops_at_its_deadline_and_when_it_is_cancelled() {
-    let noise = noise(20 * 16_000, 8_000);
+    let noise = bursts(20 * 16_000);
     let language = LanguageChoice::Fixed(Language::En);
     let hurried = DecodeRequest { deadline: Duration::from_millis(20), ..DecodeRequest::new(noise, language) };
     let late = WHISPER.decode(&hurried).unwrap_err();
@@ -197,7 +203,7 @@ fn decodes_beyond_the_limit_are_refused_and_states_come_back() {
     let whisper =
         Whisper::load(common::model("whisper/ggml-base-q8_0.bin"), WhisperConfig { states_max: NonZeroU8::MIN })
             .unwrap();
-    let noise = noise(5 * 16_000, 8_000);
+    let noise = bursts(5 * 16_000);
     let request = DecodeRequest::new(noise, LanguageChoice::default());
     let refused = std::thread::scope(|scope| {
         let decodes: Vec<_> = (0..3).map(|_| scope.spawn(|| whisper.decode(&request))).collect();
