@@ -10,7 +10,7 @@ pub(crate) fn clean(text: &str, language: Language) -> String {
     let said = without_descriptions(text);
     let said = match language {
         Language::En => said,
-        Language::Zh => hanconv::t2s(&said),
+        Language::Zh => with_particle(&hanconv::t2s(&said)),
     };
     let words: Vec<&str> = said.split_whitespace().collect();
     let joined = words.join(" ");
@@ -42,6 +42,35 @@ fn without_descriptions(text: &str) -> String {
     }
     kept
 }
+
+/// Writes the particle 着, which the traditional script spells 著, as the simplified one does. The fold leaves 著 alone,
+/// because the simplified script has it too, in a few words about writing and being known.
+fn with_particle(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let is_word = |place: usize| {
+        let pair =
+            |from: usize| letters.get(from..from + 2).is_some_and(|pair| WORDS_WITH_ZHU.contains(&[pair[0], pair[1]]));
+        pair(place) || place.checked_sub(1).is_some_and(pair)
+    };
+    let spell = |(place, &letter): (usize, &char)| if letter == '著' && !is_word(place) { '着' } else { letter };
+    letters.iter().enumerate().map(spell).collect()
+}
+
+/// Words that keep 著.
+const WORDS_WITH_ZHU: [[char; 2]; 12] = [
+    ['著', '名'],
+    ['著', '作'],
+    ['著', '称'],
+    ['著', '书'],
+    ['显', '著'],
+    ['名', '著'],
+    ['专', '著'],
+    ['原', '著'],
+    ['土', '著'],
+    ['巨', '著'],
+    ['编', '著'],
+    ['卓', '著'],
+];
 
 fn closing(open: char) -> Option<char> {
     match open {
@@ -81,5 +110,7 @@ mod tests {
         check("（音乐）", "");
         check("轉人工客服", "转人工客服");
         check("乾隆的乾杯", "乾隆的干杯");
+        check("我等著呢", "我等着呢");
+        check("著名的原著", "著名的原著");
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Sound comes in as frames of 20 ms. [`Vad`] tells speech from everything else, [`Listener`] cuts it into turns and
 //! asks for decodes, [`DecodeQueue`] puts the decodes of all calls in order, and a [`Recognizer`] turns sound into
-//! words. The engines ([`VadModel`], [`Whisper`]) compute and block and own no thread; everything else is pure, takes
-//! `now` as an argument, and can be replayed.
+//! words. The engines ([`VadModel`], [`Whisper`]) compute and block on the caller's thread; everything else is pure,
+//! takes `now` as an argument, and can be replayed.
 
 mod agreement;
 mod clean;

@@ -46,9 +46,9 @@ mod tests {
 
     #[test]
     fn short_sound_stays_whole() {
-        assert_eq!(cut(&[]), [0..0]);
-        assert_eq!(cut(&[1; 16_000]), [0..16_000]);
-        assert_eq!(cut(&vec![1; PIECE_SAMPLES_MAX]), [0..PIECE_SAMPLES_MAX]);
+        for samples in [0, 16_000, PIECE_SAMPLES_MAX] {
+            assert_eq!(cut(&vec![1; samples]), std::slice::from_ref(&(0..samples)));
+        }
     }
 
     #[test]

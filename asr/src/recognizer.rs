@@ -170,7 +170,7 @@ pub struct Decoded {
     pub language: Language,
     /// The geometric mean of the probabilities of the words' tokens, 0.0 to 1.0.
     pub confidence: f32,
-    /// How likely it is that nobody spoke, 0.0 to 1.0.
+    /// How likely it is that nobody spoke, 0.0 to 1.0. Whisper hardly ever says more than 0.01 of a sound it decodes.
     pub no_speech: f32,
     /// The same words with their places.
     pub segments: Vec<Segment>,

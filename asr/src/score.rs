@@ -117,18 +117,18 @@ fn read_number(number: u32, words: &mut Vec<String>) {
         }
         read_number(number / 1_000, words);
         words.push("thousand".to_owned());
-        if number % 1_000 > 0 {
+        if !number.is_multiple_of(1_000) {
             read_number(number % 1_000, words);
         }
     } else if number >= 100 {
         read_number(number / 100, words);
         words.push("hundred".to_owned());
-        if number % 100 > 0 {
+        if !number.is_multiple_of(100) {
             read_number(number % 100, words);
         }
     } else if number >= 20 {
         words.push(TENS[number as usize / 10].to_owned());
-        if number % 10 > 0 {
+        if !number.is_multiple_of(10) {
             read_number(number % 10, words);
         }
     } else {

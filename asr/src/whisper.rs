@@ -76,7 +76,7 @@ impl Whisper {
         language: Language,
         request: &DecodeRequest,
     ) -> Result<Piece, RecognizerError> {
-        let prompt = self.prompt_tokens(language, request);
+        let prompt = self.prompt_tokens(request);
         let mut params = slot.settings(language);
         params.set_n_threads(i32::from(request.threads.get()));
         params.set_audio_ctx(audio_ctx(samples.len()));
@@ -86,11 +86,8 @@ impl Whisper {
         Ok(self.read_piece(&slot.state, language, samples.len(), request))
     }
 
-    fn prompt_tokens(&self, language: Language, request: &DecodeRequest) -> Vec<i32> {
-        let prompt = request.prompt.as_deref().unwrap_or(match language {
-            Language::En => "",
-            Language::Zh => PROMPT_ZH,
-        });
+    fn prompt_tokens(&self, request: &DecodeRequest) -> Vec<i32> {
+        let prompt = request.prompt.as_deref().unwrap_or_default();
         if prompt.is_empty() || prompt.contains('\0') {
             return Vec::new();
         }
@@ -221,8 +218,6 @@ const TOKENS_FREE: i32 = 32;
 const TOKENS_PER_SECOND_MAX: i32 = 14;
 /// A prompt longer than this is left out.
 const PROMPT_TOKENS_MAX: usize = 96;
-/// Leans the model towards simplified characters and punctuation.
-const PROMPT_ZH: &str = "以下是普通话的句子。";
 /// The language shows in the first 6 s.
 const DETECT_SAMPLES_MAX: usize = 6 * 16_000;
 /// Keeps the logarithm of an impossible token finite.

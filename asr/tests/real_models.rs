@@ -1,4 +1,10 @@
 //! The ears with the models that ship: what speech becomes, and what must not become words.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may fail, and says what it measured"
+)]
 
 mod common;
 
@@ -9,9 +15,10 @@ use std::time::Duration;
 
 use asr::score::{Score, cer, wer};
 use asr::{
-    DecodeRequest, Decoded, LanguageChoice, Recognizer, RecognizerError, VadModel, Verdict, Whisper, WhisperConfig,
+    DecodeId, DecodeKind, DecodeRequest, Decoded, LanguageChoice, Listener, ListenerConfig, ListenerOutput, Recognizer,
+    RecognizerError, Speculation, VadModel, Verdict, Whisper, WhisperConfig,
 };
-use call::{AudioFrame, Language, Pcm, SampleRate};
+use call::{AudioFrame, Language, Moment, Pcm, SampleRate};
 
 static WHISPER: LazyLock<Whisper> = LazyLock::new(|| {
     let config = WhisperConfig { states_max: NonZeroU8::new(8).unwrap() };
@@ -118,7 +125,7 @@ fn noise(samples: usize, level: i32) -> Arc<[i16]> {
     let mut state = 1u32;
     let next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        ((i64::from(state >> 8) * i64::from(2 * level) >> 24) - i64::from(level)) as i16
+        (((i64::from(state >> 8) * i64::from(2 * level)) >> 24) - i64::from(level)) as i16
     };
     std::iter::repeat_with(next).take(samples).collect()
 }
@@ -165,6 +172,73 @@ fn silence_hum_and_tones_give_no_words() {
             assert!(matches!(decoded.verdict, Verdict::Dropped(_)), "{language} {name}: {}", decoded.text);
         }
     }
+}
+
+/// A call in virtual time: frames every 20 ms, decodes that take as long as they take.
+fn turns(samples: &[i16]) -> Vec<(String, Duration, Duration, Speculation)> {
+    let mut vad = VAD.stream();
+    let mut listener = Listener::new(ListenerConfig::default(), LanguageChoice::Fixed(Language::En));
+    let mut now = Moment::START;
+    let mut due: Vec<(Moment, DecodeId, DecodeRequest)> = Vec::new();
+    let mut heard = Vec::new();
+    let padded = [&[0; 16_000][..], samples, &[0; 3 * 16_000]].concat();
+    for frame in (Pcm { rate: SampleRate::HZ_16000, samples: padded }).frames().unwrap() {
+        now += AudioFrame::DURATION;
+        listener.handle_frame(&frame, vad.push(&frame), now);
+        while let Some(place) = due.iter().position(|(at, _, _)| *at <= now) {
+            let (_, id, request) = due.remove(place);
+            listener.handle_decoded(id, WHISPER.decode(&request), now);
+        }
+        while let Some(output) = listener.poll_output() {
+            match output {
+                ListenerOutput::Abandon { id } => due.retain(|(_, waiting, _)| *waiting != id),
+                // The partials would only make this test slow.
+                ListenerOutput::Decode { kind: DecodeKind::Partial, .. } => {}
+                ListenerOutput::Decode { id, request, .. } => due.push((now + DECODE_TAKES, id, request)),
+                ListenerOutput::Heard { text, silence_wait, decode, speculation, .. } => {
+                    heard.push((text.into_revealed(), silence_wait, decode, speculation));
+                }
+                ListenerOutput::Partial { .. }
+                | ListenerOutput::Promote { .. }
+                | ListenerOutput::SpeechStarted { .. }
+                | ListenerOutput::SpeechStopped { .. }
+                | ListenerOutput::TurnEnded { .. }
+                | ListenerOutput::Unclear { .. } => {}
+            }
+        }
+    }
+    heard
+}
+
+/// A decode of a short turn on one thread of a quiet machine.
+const DECODE_TAKES: Duration = Duration::from_millis(200);
+
+#[test]
+fn shared_speech_is_heard_turn_by_turn() {
+    let Some(folder) = common::shared_speech() else { return };
+    let mut whole = Score::default();
+    let (mut turns_heard, mut used, mut clips) = (0, 0, 0);
+    let mut gaps = Vec::new();
+    for (id, samples, text) in common::clips(&folder, "en") {
+        let heard = turns(&common::telephone(&samples));
+        let words: Vec<&str> = heard.iter().map(|(text, ..)| text.as_str()).collect();
+        let one = wer(&text, &words.join(" "));
+        println!("{id:12} {:2}/{:2} in {} turns: {}", one.errors, one.reference, heard.len(), words.join(" | "));
+        whole.add(one);
+        clips += 1;
+        turns_heard += heard.len();
+        used += heard.iter().filter(|(_, _, _, speculation)| *speculation == Speculation::Used).count();
+        gaps.extend(heard.iter().map(|(_, wait, decode, _)| *wait + *decode));
+    }
+    gaps.sort();
+    println!(
+        "{clips} clips in {turns_heard} turns, {used} by speculation, WER {:.1} %, words after a median of {:?}",
+        100.0 * whole.rate(),
+        gaps[gaps.len() / 2]
+    );
+    assert!(whole.rate() <= 0.12, "{:.3}", whole.rate());
+    assert!(used * 10 >= turns_heard * 9, "{used} of {turns_heard} early decodes were used");
+    assert!(gaps[gaps.len() / 2] <= Duration::from_millis(600), "{:?}", gaps[gaps.len() / 2]);
 }
 
 #[test]
