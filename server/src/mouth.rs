@@ -8,6 +8,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use call::{AudioFrame, Language, Pii, SampleRate};
 use dialog::PromptKind;
@@ -43,8 +44,11 @@ impl Rendered {
         heard.map_or(0, |mark| mark.end_byte.min(text.len()))
     }
 
-    fn new(speech: &Speech) -> Option<Self> {
-        let pcm = media::resample(&speech.pcm, AudioFrame::RATE).ok()?;
+    /// Sound for the wire, followed by so much silence.
+    fn new(speech: &Speech, pause: Duration) -> Option<Self> {
+        let mut pcm = media::resample(&speech.pcm, AudioFrame::RATE).ok()?;
+        let silence = pause.as_millis() as usize * (AudioFrame::RATE.hz() as usize / 1_000);
+        pcm.samples.resize(pcm.samples.len() + silence, 0);
         let frames: Arc<[AudioFrame]> = pcm.frames()?.into();
         let per_frame = speech.pcm.rate.samples_per_frame();
         let to_frame = |mark: &tts::Mark| FrameMark {
@@ -71,11 +75,26 @@ pub enum MouthError {
 }
 
 type Done = Box<dyn FnOnce(Result<Arc<Rendered>, VoiceError>) + Send>;
-type Cache = Mutex<HashMap<(Language, String), Arc<Rendered>>>;
+type Cache = Mutex<HashMap<(Language, Say), Arc<Rendered>>>;
+
+/// A clause and the silence after it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Say {
+    /// The words, as written.
+    pub text: Pii<String>,
+    /// How long to be silent afterwards.
+    pub pause: Duration,
+}
+
+impl From<tts::Clause> for Say {
+    fn from(clause: tts::Clause) -> Self {
+        Self { text: Pii::new(clause.text), pause: clause.pause }
+    }
+}
 
 struct Job {
     voice: Arc<dyn Voice>,
-    text: Pii<String>,
+    say: Say,
     kind: PromptKind,
     style: Style,
     done: Done,
@@ -114,16 +133,16 @@ impl Mouth {
     /// [`MouthError::NoVoice`] or [`MouthError::Busy`]; `done` is not called then.
     pub fn render(
         &self,
-        text: Pii<String>,
+        say: Say,
         language: Language,
         kind: PromptKind,
         done: impl FnOnce(Result<Arc<Rendered>, VoiceError>) + Send + 'static,
     ) -> Result<Option<Arc<Rendered>>, MouthError> {
         let voice = self.voices.get(&language).ok_or(MouthError::NoVoice(language))?.clone();
-        if let Some(kept) = kept(&self.cache, language, text.reveal()) {
+        if let Some(kept) = kept(&self.cache, language, &say) {
             return Ok(Some(kept));
         }
-        let job = Job { voice, text, kind, style: Style::default(), done: Box::new(done) };
+        let job = Job { voice, say, kind, style: Style::default(), done: Box::new(done) };
         match self.jobs.try_send(job) {
             Ok(()) => Ok(None),
             Err(TrySendError::Disconnected(_) | TrySendError::Full(_)) => Err(MouthError::Busy),
@@ -140,9 +159,10 @@ impl Mouth {
         for (language, text) in prompts {
             let voice = self.voices.get(language).ok_or(MouthError::NoVoice(*language))?;
             for clause in tts::clauses(text, *language) {
-                if kept(&self.cache, *language, &clause.text).is_none() {
-                    let rendered = render(voice.as_ref(), &clause.text, Style::default());
-                    keep(&self.cache, *language, clause.text, rendered);
+                let say = Say::from(clause);
+                if kept(&self.cache, *language, &say).is_none() {
+                    let rendered = render(voice.as_ref(), &say, Style::default());
+                    keep(&self.cache, *language, say, rendered);
                 }
             }
         }
@@ -161,11 +181,11 @@ fn run(jobs: &Mutex<Receiver<Job>>, cache: &Cache) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        let rendered = render(job.voice.as_ref(), job.text.reveal(), job.style);
+        let rendered = render(job.voice.as_ref(), &job.say, job.style);
         match job.kind {
             PromptKind::Fixed => match rendered {
                 Ok(rendered) => {
-                    keep(cache, job.voice.language(), job.text.into_revealed(), Ok(rendered.clone()));
+                    keep(cache, job.voice.language(), job.say, Ok(rendered.clone()));
                     (job.done)(Ok(rendered));
                 }
                 Err(error) => (job.done)(Err(error)),
@@ -175,23 +195,23 @@ fn run(jobs: &Mutex<Receiver<Job>>, cache: &Cache) {
     }
 }
 
-fn render(voice: &dyn Voice, text: &str, style: Style) -> Result<Arc<Rendered>, VoiceError> {
-    let speech = voice.speak(text, style)?;
-    let rendered = Rendered::new(&speech);
+fn render(voice: &dyn Voice, say: &Say, style: Style) -> Result<Arc<Rendered>, VoiceError> {
+    let speech = voice.speak(say.text.reveal(), style)?;
+    let rendered = Rendered::new(&speech, say.pause);
     rendered.map(Arc::new).ok_or_else(|| VoiceError::Engine(format!("sound at {} cannot be played", speech.pcm.rate)))
 }
 
-fn kept(cache: &Cache, language: Language, text: &str) -> Option<Arc<Rendered>> {
+fn kept(cache: &Cache, language: Language, say: &Say) -> Option<Arc<Rendered>> {
     let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
-    cache.get(&(language, text.to_owned())).cloned()
+    cache.get(&(language, say.clone())).cloned()
 }
 
-fn keep(cache: &Cache, language: Language, text: String, rendered: Result<Arc<Rendered>, VoiceError>) {
+fn keep(cache: &Cache, language: Language, say: Say, rendered: Result<Arc<Rendered>, VoiceError>) {
     match rendered {
         Ok(rendered) => {
             let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
             if cache.len() < CACHE_MAX {
-                cache.insert((language, text), rendered);
+                cache.insert((language, say), rendered);
             }
         }
         Err(error) => warn!(%error, "A fixed prompt cannot be spoken"),

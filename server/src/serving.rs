@@ -43,10 +43,10 @@ impl Serving {
         let metrics = telemetry::metrics()?;
         let folders = Folders { live: config.live_folder(), recordings: config.recordings_folder() };
         let store = open_store(&config, &folders).await?;
-        close_crashed_calls(&folders, &store).await?;
+        let webhook = Webhook::start(config.webhook.as_ref(), &config.data.folder)?;
+        close_crashed_calls(&folders, &store, webhook.as_ref()).await?;
         let (projector, projector_task) = Projector::start(store.clone(), folders.clone(), repair);
         let live = LiveCalls::default();
-        let webhook = Webhook::start(config.webhook.as_ref(), &config.data.folder)?;
         let records = Records { clock, folders: folders.clone(), projector, live: live.clone(), webhook };
         let readiness = Readiness::new();
         let closing = CancellationToken::new();
@@ -116,9 +116,13 @@ impl Serving {
         if tokio::time::timeout(HTTP_WAIT, http).await.is_err() {
             warn!("The web interface did not close in time");
         }
+        let webhook = house.records.webhook.clone();
         // The last holder of the projector's queue; the task ends when it is gone.
         drop(house);
         projector.stop(PROJECTOR_WAIT).await;
+        if let Some(webhook) = webhook {
+            webhook.stop(WEBHOOK_WAIT).await;
+        }
         info!("Stopped");
     }
 }
@@ -132,10 +136,15 @@ async fn open_store(config: &Config, folders: &Folders) -> Result<Store> {
 }
 
 /// Gives every call that a crash cut off its last event, its CDR and a whole recording.
-async fn close_crashed_calls(folders: &Folders, store: &Store) -> Result<()> {
+async fn close_crashed_calls(folders: &Folders, store: &Store, webhook: Option<&Webhook>) -> Result<()> {
     let recovery = journal::recover(folders, store, repair).await.context("cannot read the journals of live calls")?;
     for (path, problem) in &recovery.problems {
         warn!(path = %path.display(), %problem, "A journal could not be closed");
+    }
+    for call in &recovery.calls {
+        if let Some(webhook) = webhook {
+            webhook.tell_ended(&call.cdr);
+        }
     }
     if !recovery.calls.is_empty() {
         info!(calls = recovery.calls.len(), "Calls cut off by a crash are closed");
@@ -161,5 +170,7 @@ async fn prepare_prompts(house: Arc<House>, readiness: Readiness) {
 const GOODBYE_WAIT: Duration = Duration::from_secs(8);
 /// How long open HTTP requests may take to end.
 const HTTP_WAIT: Duration = Duration::from_secs(3);
+/// How long the last webhooks may take to be sent.
+const WEBHOOK_WAIT: Duration = Duration::from_secs(5);
 /// How long the rows of the last calls may take to be written.
 const PROJECTOR_WAIT: Duration = Duration::from_secs(10);

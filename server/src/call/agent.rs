@@ -252,8 +252,8 @@ impl Call {
                         self.fail_media(&error);
                     }
                 }
-                SpeakingOutput::Render { token, text, language, kind } => {
-                    self.render(leg, token, text, language, kind);
+                SpeakingOutput::Render { token, say, language, kind } => {
+                    self.render(leg, token, say, language, kind);
                 }
             }
         }

@@ -13,7 +13,7 @@ use tts::VoiceError;
 use super::ear::EarOutput;
 use super::speaking::{Ending, Saying, SpeakingOutput};
 use super::{Call, Note};
-use crate::mouth::Rendered;
+use crate::mouth::{Rendered, Say};
 use crate::wire::Loudness;
 
 impl Call {
@@ -95,8 +95,8 @@ impl Call {
                         self.fail_media(&error);
                     }
                 }
-                SpeakingOutput::Render { token, text, language, kind } => {
-                    self.render(LegId::CALLER, token, text, language, kind);
+                SpeakingOutput::Render { token, say, language, kind } => {
+                    self.render(LegId::CALLER, token, say, language, kind);
                 }
             }
         }
@@ -116,7 +116,7 @@ impl Call {
         &mut self,
         leg: LegId,
         token: u64,
-        text: Pii<String>,
+        say: Say,
         language: call::Language,
         kind: dialog::PromptKind,
     ) {
@@ -125,7 +125,7 @@ impl Call {
             // The call may be over: nobody waits then.
             let _ = notes.blocking_send(Note::Rendered { leg, token, rendered: result.ok() });
         };
-        let rendered = match self.house.mouth.render(text, language, kind, tell) {
+        let rendered = match self.house.mouth.render(say, language, kind, tell) {
             Ok(None) => return,
             Ok(rendered) => rendered,
             Err(error) => {

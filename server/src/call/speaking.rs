@@ -10,7 +10,7 @@ use call::{Language, Moment, Pii, Span};
 use dialog::PromptKind;
 use media::{Clip, Progress};
 
-use crate::mouth::Rendered;
+use crate::mouth::{Rendered, Say};
 
 /// Something to be said.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub(crate) enum SpeakingOutput {
     /// Play this after what is already playing.
     Play(Clip),
     /// Render this clause and answer with [`Speaking::handle_rendered`] under the same token.
-    Render { token: u64, text: Pii<String>, language: Language, kind: PromptKind },
+    Render { token: u64, say: Say, language: Language, kind: PromptKind },
 }
 
 /// Whether a saying came to its end.
@@ -93,10 +93,11 @@ impl Speaking {
         let mut clauses = Vec::new();
         for clause in tts::clauses(saying.text.reveal(), saying.language) {
             self.next_token += 1;
-            let text = Pii::new(clause.text);
+            let say = Say::from(clause);
+            let text = say.text.clone();
             self.outputs.push_back(SpeakingOutput::Render {
                 token: self.next_token,
-                text: text.clone(),
+                say,
                 language: saying.language,
                 kind: saying.kind,
             });
