@@ -26,9 +26,9 @@ impl Default for DecodeQueueConfig {
 
 /// A decode whose turn has come.
 #[derive(Debug, PartialEq, Eq)]
-pub struct DecodeTicket<T> {
-    /// Whose.
-    pub call: CallId,
+pub struct DecodeTicket<T, K = CallId> {
+    /// Whose: the call, or whatever tells listeners apart.
+    pub call: K,
     /// Which of theirs.
     pub id: DecodeId,
     /// Why.
@@ -39,24 +39,24 @@ pub struct DecodeTicket<T> {
 
 /// What became of a decode that was pushed.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Admission<T> {
+pub enum Admission<T, K = CallId> {
     /// It waits; this one, which was worth less, had to go. Its listener should be told that it failed.
-    Displaced(DecodeTicket<T>),
+    Displaced(DecodeTicket<T, K>),
     /// It waits.
     Queued,
     /// There is no room for it. Its listener should be told that it failed.
-    Refused(DecodeTicket<T>),
+    Refused(DecodeTicket<T, K>),
 }
 
 /// What became of a decode that nobody wants any more.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Abandoned<T> {
+pub enum Abandoned<T, K = CallId> {
     /// It runs. Cancel it and call [`DecodeQueue::finish`] when it has stopped.
     Running,
     /// It is not here, or no longer.
     Unknown,
     /// It waited and is gone.
-    Waiting(DecodeTicket<T>),
+    Waiting(DecodeTicket<T, K>),
 }
 
 /// How many decodes wait and run.
@@ -85,18 +85,19 @@ pub struct QueueTotals {
     pub started: u64,
 }
 
-/// The queue. `T` is whatever the server needs to run a decode.
+/// The queue. `T` is whatever the server needs to run a decode. `K` tells listeners apart, since each numbers its own
+/// decodes: the call where it has one listener, call and leg where it has several.
 #[derive(Debug)]
-pub struct DecodeQueue<T> {
+pub struct DecodeQueue<T, K = CallId> {
     config: DecodeQueueConfig,
-    finals: VecDeque<DecodeTicket<T>>,
-    speculative: VecDeque<DecodeTicket<T>>,
-    partials: VecDeque<DecodeTicket<T>>,
-    running: Vec<(CallId, DecodeId, DecodeKind)>,
+    finals: VecDeque<DecodeTicket<T, K>>,
+    speculative: VecDeque<DecodeTicket<T, K>>,
+    partials: VecDeque<DecodeTicket<T, K>>,
+    running: Vec<(K, DecodeId, DecodeKind)>,
     totals: QueueTotals,
 }
 
-impl<T> DecodeQueue<T> {
+impl<T, K: Copy + Eq> DecodeQueue<T, K> {
     /// An empty queue.
     pub fn new(config: DecodeQueueConfig) -> Self {
         Self {
@@ -114,7 +115,7 @@ impl<T> DecodeQueue<T> {
     /// A partial is refused while its call has another one waiting or running, or while more important decodes wait.
     /// When the queue is full a final displaces the newest partial or else the newest speculative decode, and a
     /// speculative one the newest partial.
-    pub fn push(&mut self, ticket: DecodeTicket<T>) -> Admission<T> {
+    pub fn push(&mut self, ticket: DecodeTicket<T, K>) -> Admission<T, K> {
         let kind = ticket.kind;
         if kind == DecodeKind::Partial && !self.has_room_for_partial(ticket.call) {
             self.totals.refused += 1;
@@ -143,7 +144,7 @@ impl<T> DecodeQueue<T> {
     }
 
     /// The decode that should run now. Call [`DecodeQueue::finish`] when it is done.
-    pub fn pop(&mut self) -> Option<DecodeTicket<T>> {
+    pub fn pop(&mut self) -> Option<DecodeTicket<T, K>> {
         let ticket =
             self.finals.pop_front().or_else(|| self.speculative.pop_front()).or_else(|| self.partials.pop_front())?;
         self.running.push((ticket.call, ticket.id, ticket.kind));
@@ -152,12 +153,12 @@ impl<T> DecodeQueue<T> {
     }
 
     /// A decode that was popped is done, well or badly.
-    pub fn finish(&mut self, call: CallId, id: DecodeId) {
+    pub fn finish(&mut self, call: K, id: DecodeId) {
         self.running.retain(|&(owner, running, _)| (owner, running) != (call, id));
     }
 
     /// Nobody wants this decode any more.
-    pub fn abandon(&mut self, call: CallId, id: DecodeId) -> Abandoned<T> {
+    pub fn abandon(&mut self, call: K, id: DecodeId) -> Abandoned<T, K> {
         if self.running.iter().any(|&(owner, running, _)| (owner, running) == (call, id)) {
             self.totals.abandoned += 1;
             return Abandoned::Running;
@@ -172,14 +173,14 @@ impl<T> DecodeQueue<T> {
     }
 
     /// A waiting speculative decode has become the final one: its turn is over.
-    pub fn promote(&mut self, call: CallId, id: DecodeId) {
+    pub fn promote(&mut self, call: K, id: DecodeId) {
         if let Some(ticket) = self.remove(call, id) {
             self.finals.push_back(DecodeTicket { kind: DecodeKind::Final, ..ticket });
         }
     }
 
     /// The call is over: all its waiting decodes go. Those that run are to be cancelled.
-    pub fn hang_up(&mut self, call: CallId) {
+    pub fn hang_up(&mut self, call: K) {
         let before = self.waiting();
         for lane in [&mut self.finals, &mut self.speculative, &mut self.partials] {
             lane.retain(|ticket| ticket.call != call);
@@ -206,13 +207,13 @@ impl<T> DecodeQueue<T> {
         self.finals.len() + self.speculative.len() + self.partials.len()
     }
 
-    fn has_room_for_partial(&self, call: CallId) -> bool {
+    fn has_room_for_partial(&self, call: K) -> bool {
         let waits = self.partials.iter().any(|ticket| ticket.call == call);
         let runs = self.running.iter().any(|&(owner, _, kind)| owner == call && kind == DecodeKind::Partial);
         !waits && !runs && self.finals.len() + self.speculative.len() < self.config.partials_until
     }
 
-    fn lane(&mut self, kind: DecodeKind) -> &mut VecDeque<DecodeTicket<T>> {
+    fn lane(&mut self, kind: DecodeKind) -> &mut VecDeque<DecodeTicket<T, K>> {
         match kind {
             DecodeKind::Final => &mut self.finals,
             DecodeKind::Partial => &mut self.partials,
@@ -220,7 +221,7 @@ impl<T> DecodeQueue<T> {
         }
     }
 
-    fn remove(&mut self, call: CallId, id: DecodeId) -> Option<DecodeTicket<T>> {
+    fn remove(&mut self, call: K, id: DecodeId) -> Option<DecodeTicket<T, K>> {
         [&mut self.finals, &mut self.speculative, &mut self.partials].into_iter().find_map(|lane| {
             let place = lane.iter().position(|ticket| (ticket.call, ticket.id) == (call, id))?;
             lane.remove(place)
@@ -245,7 +246,7 @@ mod tests {
 
     #[test]
     fn finals_run_before_speculative_and_those_before_partials() {
-        let mut queue = DecodeQueue::new(DecodeQueueConfig::default());
+        let mut queue: DecodeQueue<()> = DecodeQueue::new(DecodeQueueConfig::default());
         for (id, kind) in [(1, Partial), (2, Speculative), (3, Final), (4, Final)] {
             assert_eq!(queue.push(ticket(id.into(), id, kind)), Admission::Queued);
         }
@@ -255,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_call_has_one_partial_at_a_time() {
-        let mut queue = DecodeQueue::new(DecodeQueueConfig::default());
+        let mut queue: DecodeQueue<()> = DecodeQueue::new(DecodeQueueConfig::default());
         assert_eq!(queue.push(ticket(1, 1, Partial)), Admission::Queued);
         assert_eq!(queue.push(ticket(1, 2, Partial)), Admission::Refused(ticket(1, 2, Partial)));
         queue.pop();
@@ -266,7 +267,7 @@ mod tests {
 
     #[test]
     fn partials_go_first_when_load_rises() {
-        let mut queue = DecodeQueue::new(DecodeQueueConfig { waiting_max: 2, partials_until: 2 });
+        let mut queue: DecodeQueue<()> = DecodeQueue::new(DecodeQueueConfig { waiting_max: 2, partials_until: 2 });
         queue.push(ticket(1, 1, Partial));
         queue.push(ticket(2, 2, Final));
         assert_eq!(queue.push(ticket(3, 3, Speculative)), Admission::Displaced(ticket(1, 1, Partial)));
@@ -278,7 +279,7 @@ mod tests {
 
     #[test]
     fn what_nobody_wants_does_not_run() {
-        let mut queue = DecodeQueue::new(DecodeQueueConfig::default());
+        let mut queue: DecodeQueue<()> = DecodeQueue::new(DecodeQueueConfig::default());
         queue.push(ticket(1, 1, Speculative));
         queue.push(ticket(2, 2, Final));
         queue.push(ticket(2, 3, Speculative));
@@ -293,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_speculative_decode_whose_turn_is_over_goes_to_the_front() {
-        let mut queue = DecodeQueue::new(DecodeQueueConfig::default());
+        let mut queue: DecodeQueue<()> = DecodeQueue::new(DecodeQueueConfig::default());
         queue.push(ticket(1, 1, Speculative));
         queue.push(ticket(2, 2, Speculative));
         queue.promote(CallId::from_bits(2), DecodeId(2));
@@ -304,7 +305,7 @@ mod tests {
         #[test]
         fn the_queue_is_bounded_and_loses_nothing(steps in prop::collection::vec((0u8..6, 0u8..4, 0u8..3), 0..200)) {
             let config = DecodeQueueConfig { waiting_max: 5, partials_until: 3 };
-            let mut queue = DecodeQueue::new(config);
+            let mut queue: DecodeQueue<()> = DecodeQueue::new(config);
             let (mut pushed, mut left) = (0u64, 0u64);
             for (step, call, kind) in steps {
                 let call = CallId::from_bits(call.into());

@@ -27,7 +27,7 @@ use crate::wordless::is_wordless;
 /// How much the recogniser may take of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WhisperConfig {
-    /// Decodes at once. Each state takes about 60 MB with the base model, and is made when first needed.
+    /// Decodes at once. Each state takes about 50 MB with the base model, and is made when first needed.
     pub states_max: NonZeroU8,
 }
 
