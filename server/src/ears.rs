@@ -8,7 +8,7 @@ use std::thread;
 
 use asr::{
     Abandoned, Admission, Cancel, DecodeId, DecodeKind, DecodeQueue, DecodeQueueConfig, DecodeRequest, DecodeTicket,
-    Decoded, QueueDepth, Recognizer, RecognizerError,
+    Decoded, LanguageChoice, QueueDepth, Recognizer, RecognizerError,
 };
 use call::CallId;
 
@@ -117,6 +117,9 @@ impl Shared {
     fn run(&self) {
         // The wire's threads go before these when cores are short. Where the machine forbids it, all are equal.
         let _ = rustix::process::nice(NICENESS);
+        // The first decode makes the engine's state and is slow; no caller should be the one to wait for it.
+        let warm_up = DecodeRequest::new(vec![0; WARM_UP_SAMPLES].into(), LanguageChoice::default());
+        drop(self.recognizer.decode(&warm_up));
         loop {
             let mut ticket = self.next();
             // Two threads shorten one decode by a third; under load they would only take a core from another.
@@ -156,5 +159,7 @@ impl Shared {
 
 /// How much the recogniser stands back from the wire (nice(2)).
 const NICENESS: i32 = 5;
+/// A second of silence.
+const WARM_UP_SAMPLES: usize = 16_000;
 /// Threads for one decode when no other waits.
 const THREADS_IDLE: usize = 2;

@@ -123,7 +123,7 @@ impl AgentSide {
         }
     }
 
-    fn ear(&mut self) -> Option<&mut Ear> {
+    pub(super) fn ear(&mut self) -> Option<&mut Ear> {
         self.phone.as_mut()?.ear.as_mut()
     }
 }
@@ -257,6 +257,13 @@ impl Call {
                 }
             }
         }
+        any |= self.settle_agent_ear();
+        any
+    }
+
+    /// Keeps what the agent said; returns whether there was anything.
+    pub(super) fn settle_agent_ear(&mut self) -> bool {
+        let mut any = false;
         while let Some(output) = self.agent.ear().and_then(Ear::poll_output) {
             any = true;
             if let EarOutput::Heard { utterance, .. } = output {
@@ -293,11 +300,16 @@ impl Call {
 
     /// The agent's leg is over.
     async fn on_agent_gone(&mut self, reason: String) {
+        // A bridged agent's ear is kept until the last words are written down.
+        if self.agent.is_bridged() {
+            return self.end("agent_hung_up", HangupBy::Agent, None);
+        }
         let Some(phone) = self.agent.phone.take() else { return };
         self.remove_leg(phone.leg);
         match phone.state {
-            PhoneState::Answered | PhoneState::Ringing => self.house.desk.refused(self.id, phone.agent, reason).await,
-            PhoneState::Bridged => self.end("agent_hung_up", HangupBy::Agent, None),
+            PhoneState::Answered | PhoneState::Bridged | PhoneState::Ringing => {
+                self.house.desk.refused(self.id, phone.agent, reason).await;
+            }
             PhoneState::Briefed => {
                 // The agent had the call and left before meeting the caller: another one is needed.
                 self.house.desk.agent_left(self.id, phone.agent).await;

@@ -1,5 +1,6 @@
 //! One leg's ear: frames go in, words come out; decoding happens on the recogniser's own threads.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use asr::{
@@ -22,6 +23,10 @@ pub(crate) struct Ear {
     listener: Listener,
     ears: Ears,
     notes: mpsc::Sender<Note>,
+    /// Decodes that were asked for and not yet answered.
+    pending: BTreeSet<DecodeId>,
+    /// When the last frame came.
+    heard_at: Moment,
 }
 
 /// What an ear has found.
@@ -42,13 +47,37 @@ impl Ear {
     pub(crate) fn new(house: &House, call: CallId, leg: LegId, language: Language, notes: mpsc::Sender<Note>) -> Self {
         let speaker = if leg == LegId::CALLER { Speaker::Caller } else { Speaker::Agent };
         let listener = Listener::new(ListenerConfig::default(), LanguageChoice::Fixed(language));
-        Self { call, leg, speaker, vad: house.vad.stream(), listener, ears: house.ears.clone(), notes }
+        Self {
+            call,
+            leg,
+            speaker,
+            vad: house.vad.stream(),
+            listener,
+            ears: house.ears.clone(),
+            notes,
+            pending: BTreeSet::new(),
+            heard_at: Moment::START,
+        }
     }
 
     /// Hears 20 ms.
     pub(crate) fn hear(&mut self, frame: &AudioFrame, at: Moment) {
         let speech = self.vad.push(frame);
         self.listener.handle_frame(frame, speech, at);
+        self.heard_at = at;
+    }
+
+    /// The line is gone: what was being said ends here. Its words come while [`Ear::is_busy`].
+    pub(crate) fn finish(&mut self) {
+        for _ in 0..FINISH_FRAMES {
+            let at = self.heard_at + AudioFrame::DURATION;
+            self.hear(&AudioFrame::SILENCE, at);
+        }
+    }
+
+    /// Whether words are still on their way.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.pending.is_empty()
     }
 
     /// What kind of answer the mind waits for.
@@ -69,6 +98,7 @@ impl Ear {
     }
 
     pub(crate) fn handle_decoded(&mut self, id: DecodeId, result: Result<Decoded, RecognizerError>, now: Moment) {
+        self.pending.remove(&id);
         self.listener.handle_decoded(id, result, now);
     }
 
@@ -84,9 +114,13 @@ impl Ear {
     pub(crate) fn poll_output(&mut self) -> Option<EarOutput> {
         while let Some(output) = self.listener.poll_output() {
             match output {
-                ListenerOutput::Abandon { id } => self.ears.abandon(self.call, id),
+                ListenerOutput::Abandon { id } => {
+                    self.pending.remove(&id);
+                    self.ears.abandon(self.call, id);
+                }
                 ListenerOutput::Decode { id, kind, request } => {
                     let (notes, leg) = (self.notes.clone(), self.leg);
+                    self.pending.insert(id);
                     // A lost answer is given up by the listener in time, so nothing waits here for room.
                     let done = move |result| drop(notes.try_send(Note::Decoded { leg, id, result }));
                     self.ears.decode(self.call, id, kind, request, done);
@@ -115,3 +149,6 @@ impl Drop for Ear {
         }
     }
 }
+
+/// Silence after which every turn is over: three seconds.
+const FINISH_FRAMES: usize = 150;

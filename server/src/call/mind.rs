@@ -155,7 +155,7 @@ impl Call {
             EarOutput::Heard { utterance, silence_wait, decode } => {
                 let now = self.house.clock.now();
                 self.chronicle.record(CallEvent::Said { utterance: utterance.clone() });
-                if self.agent.is_bridged() {
+                if self.agent.is_bridged() || self.ending.is_some() {
                     return;
                 }
                 self.turns.heard(silence_wait, decode, now);

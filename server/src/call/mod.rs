@@ -221,15 +221,8 @@ impl Call {
     }
 
     async fn on_note(&mut self, note: Note) {
-        let now = self.house.clock.now();
         match note {
-            Note::Decoded { leg, id, result } => {
-                if leg == LegId::CALLER {
-                    self.caller.ear.handle_decoded(id, result, now);
-                } else {
-                    self.agent.handle_decoded(id, result, now);
-                }
-            }
+            Note::Decoded { leg, id, result } => self.on_decoded(leg, id, result),
             Note::Desk(notice) => self.on_desk(notice).await,
             Note::Rendered { leg, token, rendered } => {
                 if leg == LegId::CALLER {
@@ -242,6 +235,15 @@ impl Call {
                 Ok(answer) => self.think(Input::ToolReturned { id, status: answer.status, body: answer.body }),
                 Err(error) => self.think(Input::ToolFailed { id, reason: error.to_string() }),
             },
+        }
+    }
+
+    fn on_decoded(&mut self, leg: LegId, id: DecodeId, result: Result<Decoded, RecognizerError>) {
+        let now = self.house.clock.now();
+        if leg == LegId::CALLER {
+            self.caller.ear.handle_decoded(id, result, now);
+        } else {
+            self.agent.handle_decoded(id, result, now);
         }
     }
 
@@ -285,13 +287,46 @@ impl Call {
 
     /// Hangs up every leg, closes the recording, and writes the last event.
     async fn close(mut self, mut inlets: Inlets) {
-        let ending = self.ending.take().unwrap_or(Ending {
+        let ending = self.ending.get_or_insert_with(|| Ending {
             reason: "completed".to_owned(),
             by: HangupBy::System,
             sip_code: None,
         });
-        self.caller.handle.hang_up(&ending.reason).await;
-        self.close_agent(&ending.reason).await;
+        let reason = ending.reason.clone();
+        self.caller.handle.hang_up(&reason).await;
+        self.hear_out(&mut inlets).await;
+        self.close_agent(&reason).await;
+        self.close_line(inlets).await;
+        if let Some(Ending { reason, by, sip_code }) = self.ending.take() {
+            info!(call_id = %self.id, reason, "Call ended");
+            self.chronicle.close(CallEvent::Ended { reason, hangup_by: by, sip_code });
+        }
+    }
+
+    /// Whoever was in the middle of a sentence when the line went away is still written down.
+    async fn hear_out(&mut self, inlets: &mut Inlets) {
+        let give_up = tokio::time::Instant::now() + HEAR_OUT_MAX;
+        self.caller.ear.finish();
+        if let Some(ear) = self.agent.ear() {
+            ear.finish();
+        }
+        loop {
+            self.settle_caller_ear();
+            self.settle_agent_ear();
+            let busy = self.caller.ear.is_busy() || self.agent.ear().is_some_and(|ear| ear.is_busy());
+            if !busy {
+                return;
+            }
+            match tokio::time::timeout_at(give_up, inlets.notes.recv()).await {
+                Ok(Some(Note::Decoded { leg, id, result })) => self.on_decoded(leg, id, result),
+                Ok(Some(Note::Desk(_) | Note::Rendered { .. } | Note::Tool { .. })) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Closes the wire, and with it the recording.
+    async fn close_line(&mut self, mut inlets: Inlets) {
         if let Ok(stats) = self.line.close()
             && let Ok(Ok(stats)) = tokio::time::timeout(CLOSE_WAIT, stats).await
         {
@@ -319,12 +354,6 @@ impl Call {
                 }
             }
         }
-        info!(call_id = %self.id, reason = %ending.reason, "Call ended");
-        self.chronicle.close(CallEvent::Ended {
-            reason: ending.reason,
-            hangup_by: ending.by,
-            sip_code: ending.sip_code,
-        });
     }
 }
 
@@ -332,5 +361,7 @@ impl Call {
 const SETTLE_ROUNDS_MAX: usize = 64;
 /// How long a goodbye at the limit may take.
 const GOODBYE_MAX: Duration = Duration::from_secs(8);
+/// How long the last words may take to be written down.
+const HEAR_OUT_MAX: Duration = Duration::from_secs(4);
 /// How long the wire and the recorder may take to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Settings, serve, story, voices};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Log, LogLevel};
 use crate::serving::Serving;
 use crate::telemetry;
 
@@ -41,7 +41,8 @@ pub(super) struct DemoArgs {
 /// # Errors
 /// When the server does not start, or there was no call.
 pub(super) async fn run(args: DemoArgs, settings: Settings) -> Result<ExitCode> {
-    telemetry::init(&settings.config.log)?;
+    // The story is told on the terminal; of the log only what is worth waking somebody stands between its lines.
+    telemetry::init(&Log { level: LogLevel::Warn, ..settings.config.log.clone() })?;
     let mut out = std::io::stdout();
     writeln!(out, "Loading the speech models ...")?;
     let (mouth, ears) = voices::load(&settings)?;

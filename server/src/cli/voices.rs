@@ -1,5 +1,6 @@
 //! Mouth and ears for the simulated people: the house's own engines behind the closures that `test-audio` asks for.
 
+use std::num::NonZeroU8;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -21,7 +22,7 @@ pub(super) type Ears = Arc<dyn Fn(Arc<[i16]>, Language) -> Result<String, String
 /// When a model is missing.
 pub(super) fn load(settings: &Settings) -> Result<(Mouth, Ears)> {
     let voices = engines::voices(&settings.models)?;
-    let whisper = engines::recognizer(&settings.whisper_file(), std::num::NonZeroU8::MIN)?;
+    let whisper = engines::recognizer(&settings.whisper_file(), PHONES_MAX)?;
     let mouth: Mouth = Arc::new(move |text: &str, language: Language| say(&voices, text, language));
     let ears: Ears = Arc::new(move |samples: Arc<[i16]>, language: Language| {
         let request = DecodeRequest::new(samples, LanguageChoice::Fixed(language));
@@ -44,3 +45,6 @@ fn say(voices: &[Arc<dyn Voice>], text: &str, language: Language) -> Result<Pcm,
     }
     sound.ok_or_else(|| "there is nothing to say in this text".to_owned())
 }
+
+/// Simulated phones that may listen at once.
+const PHONES_MAX: NonZeroU8 = NonZeroU8::MIN.saturating_add(3);
