@@ -10,10 +10,13 @@ use asr::{
     Abandoned, Admission, Cancel, DecodeId, DecodeKind, DecodeQueue, DecodeQueueConfig, DecodeRequest, DecodeTicket,
     Decoded, LanguageChoice, QueueDepth, Recognizer, RecognizerError,
 };
-use call::CallId;
+use call::{CallId, LegId};
 
 /// Who is told when a decode is done. Called on a recogniser thread, or at once when there is no room.
 type Done = Box<dyn FnOnce(Result<Decoded, RecognizerError>) + Send>;
+
+/// Whose decode it is: legs of one call number theirs independently.
+type Listener = (CallId, LegId);
 
 /// One decode on its way.
 struct Job {
@@ -35,8 +38,8 @@ struct Shared {
 }
 
 struct State {
-    queue: DecodeQueue<Job>,
-    running: HashMap<(CallId, DecodeId), Cancel>,
+    queue: DecodeQueue<Job, Listener>,
+    running: HashMap<(Listener, DecodeId), Cancel>,
 }
 
 impl Ears {
@@ -59,13 +62,13 @@ impl Ears {
     /// Has a stretch of sound decoded; `done` is told once, also when there is no room for it.
     pub fn decode(
         &self,
-        call: CallId,
+        listener: Listener,
         id: DecodeId,
         kind: DecodeKind,
         request: DecodeRequest,
         done: impl FnOnce(Result<Decoded, RecognizerError>) + Send + 'static,
     ) {
-        let ticket = DecodeTicket { call, id, kind, job: Job { request, done: Box::new(done) } };
+        let ticket = DecodeTicket { call: listener, id, kind, job: Job { request, done: Box::new(done) } };
         let admission = self.shared.lock().queue.push(ticket);
         let unlucky = match admission {
             Admission::Displaced(ticket) => {
@@ -79,11 +82,11 @@ impl Ears {
     }
 
     /// A decode is not wanted any more.
-    pub fn abandon(&self, call: CallId, id: DecodeId) {
+    pub fn abandon(&self, listener: Listener, id: DecodeId) {
         let mut state = self.shared.lock();
-        match state.queue.abandon(call, id) {
+        match state.queue.abandon(listener, id) {
             Abandoned::Running => {
-                if let Some(cancel) = state.running.get(&(call, id)) {
+                if let Some(cancel) = state.running.get(&(listener, id)) {
                     cancel.cancel();
                 }
             }
@@ -92,16 +95,16 @@ impl Ears {
     }
 
     /// A speculative decode has become the final one.
-    pub fn promote(&self, call: CallId, id: DecodeId) {
-        self.shared.lock().queue.promote(call, id);
+    pub fn promote(&self, listener: Listener, id: DecodeId) {
+        self.shared.lock().queue.promote(listener, id);
     }
 
-    /// A call is over: none of its decodes is wanted any more.
-    pub fn hang_up(&self, call: CallId) {
+    /// A leg is gone: none of its decodes is wanted any more.
+    pub fn hang_up(&self, listener: Listener) {
         let mut state = self.shared.lock();
-        state.queue.hang_up(call);
+        state.queue.hang_up(listener);
         for ((owner, _), cancel) in &state.running {
-            if *owner == call {
+            if *owner == listener {
                 cancel.cancel();
             }
         }
@@ -140,7 +143,7 @@ impl Shared {
     }
 
     /// Waits for the next decode and notes that it runs.
-    fn next(&self) -> DecodeTicket<Job> {
+    fn next(&self) -> DecodeTicket<Job, Listener> {
         let mut state = self.lock();
         loop {
             if let Some(ticket) = state.queue.pop() {

@@ -2,6 +2,7 @@
 //!
 //! The rules are in docs/STYLE.md and docs/ARCHITECTURE.md. Each check takes text and gives complaints of the form
 //! `file:line: what and why`, so that it is itself tested below; all complaints of a check are shown at once.
+#![expect(clippy::unwrap_used, reason = "a test that cannot read the tree should fail")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -179,7 +180,7 @@ fn lengths(text: &str) -> Vec<String> {
         let is_end = |line: &&str| line.trim_start() == "}" && line.len() == indent + 1;
         // A function on one line, or one that is only declared, has no brace of its own.
         let is_open = !line.ends_with('}') && !line.ends_with(';');
-        let length = lines[start..].iter().position(|line| is_end(&line)).map_or(1, |end| end + 1);
+        let length = lines[start..].iter().position(|line| is_end(line)).map_or(1, |end| end + 1);
         if is_open && length > FUNCTION_LINES_MAX {
             complaints.push(format!("{}: a function of {length} lines, more than {FUNCTION_LINES_MAX}", start + 1));
         }
@@ -189,7 +190,7 @@ fn lengths(text: &str) -> Vec<String> {
 
 /// Whether a line begins a function.
 fn is_function(line: &str) -> bool {
-    let mut words = line.trim_start().split_whitespace().skip_while(|word| {
+    let mut words = line.split_whitespace().skip_while(|word| {
         matches!(*word, "pub" | "const" | "async" | "extern" | "default") || word.starts_with("pub(")
     });
     words.next() == Some("fn")

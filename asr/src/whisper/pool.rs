@@ -140,8 +140,8 @@ fn settings(language: Language, limit: &Arc<Limit>) -> FullParams<'static, 'stat
     params.set_suppress_blank(true);
     params.set_suppress_nst(true);
     params.set_temperature(0.0);
-    // A doubtful decode is not tried again at higher temperatures: measured, that gave no better words, tripled the
-    // time, and made answers depend on chance. The guards drop what is not to be believed.
+    // A doubtful decode is not tried again at higher temperatures: measured, that gave no better words and
+    // made answers depend on chance, at up to three times the cost. The guards drop what is not to be believed.
     params.set_temperature_inc(0.0);
     params.set_print_special(false);
     params.set_print_progress(false);

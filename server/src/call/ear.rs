@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use asr::{
-    Bot, DecodeId, Decoded, Expect, LanguageChoice, Listener, ListenerConfig, ListenerOutput, RecognizerError, Vad,
+    Bot, DecodeId, Decoded, DropReason, Expect, LanguageChoice, Listener, ListenerConfig, ListenerOutput,
+    RecognizerError, UnclearReason, Vad,
 };
 use call::{AudioFrame, CallId, Language, LegId, Moment, Pii, Speaker, Utterance};
 use dialog::Expectation;
@@ -34,6 +35,8 @@ pub(crate) struct Ear {
 pub(crate) enum EarOutput {
     /// A turn and its words, with what they cost.
     Heard { utterance: Utterance, silence_wait: Duration, decode: Duration },
+    /// A sound that was no speech after all: a cough, a door.
+    Noise,
     /// Words while the speaker is still talking.
     Partial { text: Pii<String> },
     /// Somebody speaks, or goes on after a pause.
@@ -116,14 +119,14 @@ impl Ear {
             match output {
                 ListenerOutput::Abandon { id } => {
                     self.pending.remove(&id);
-                    self.ears.abandon(self.call, id);
+                    self.ears.abandon((self.call, self.leg), id);
                 }
                 ListenerOutput::Decode { id, kind, request } => {
                     let (notes, leg) = (self.notes.clone(), self.leg);
                     self.pending.insert(id);
                     // A lost answer is given up by the listener in time, so nothing waits here for room.
                     let done = move |result| drop(notes.try_send(Note::Decoded { leg, id, result }));
-                    self.ears.decode(self.call, id, kind, request, done);
+                    self.ears.decode((self.call, self.leg), id, kind, request, done);
                 }
                 ListenerOutput::Heard { text, confidence, language, span, silence_wait, decode, speculation: _ } => {
                     let utterance =
@@ -131,10 +134,17 @@ impl Ear {
                     return Some(EarOutput::Heard { utterance, silence_wait, decode });
                 }
                 ListenerOutput::Partial { text, language: _ } => return Some(EarOutput::Partial { text }),
-                ListenerOutput::Promote { id } => self.ears.promote(self.call, id),
+                ListenerOutput::Promote { id } => self.ears.promote((self.call, self.leg), id),
                 ListenerOutput::SpeechStarted { at: _ } => return Some(EarOutput::SpeechStarted),
                 ListenerOutput::SpeechStopped { at: _ } | ListenerOutput::TurnEnded { at: _ } => {}
-                ListenerOutput::Unclear { .. } => return Some(EarOutput::Unclear),
+                ListenerOutput::Unclear { reason, .. } => {
+                    return Some(match reason {
+                        UnclearReason::Dropped(DropReason::NoSpeech) => EarOutput::Noise,
+                        UnclearReason::Dropped(_) | UnclearReason::Failed | UnclearReason::Timeout => {
+                            EarOutput::Unclear
+                        }
+                    });
+                }
             }
         }
         None
@@ -142,11 +152,9 @@ impl Ear {
 }
 
 impl Drop for Ear {
-    /// However the call ends, nobody decodes for it any more.
+    /// However the leg ends, nobody decodes for it any more.
     fn drop(&mut self) {
-        if self.leg == LegId::CALLER {
-            self.ears.hang_up(self.call);
-        }
+        self.ears.hang_up((self.call, self.leg));
     }
 }
 

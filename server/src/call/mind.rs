@@ -163,6 +163,7 @@ impl Call {
                 self.think(Input::Heard { text, language, confidence, emotion });
                 self.set_loudness(Loudness::Full);
             }
+            EarOutput::Noise => self.set_loudness(Loudness::Full),
             EarOutput::Partial { text } => {
                 self.chronicle.record(CallEvent::PartialHeard { text });
                 if self.may_interrupt() {

@@ -27,6 +27,7 @@ use crate::clock::Clock;
 
 /// What the wire tells a call.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "boxing a frame would allocate on the beat")]
 pub enum WireEvent {
     /// A leg pressed a key.
     Digit {

@@ -37,6 +37,7 @@ pub(super) struct Recording {
 }
 
 /// What the recording thread is asked to do.
+#[expect(clippy::large_enum_variant, reason = "boxing a frame would allocate on the beat")]
 pub(super) enum Job {
     Begin { recording: Recording, events: mpsc::Sender<WireEvent> },
     End { id: u64 },

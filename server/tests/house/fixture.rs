@@ -9,23 +9,23 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// A running server. Dropped, it is killed and its folder removed.
-pub struct TestHouse {
-    pub folder: PathBuf,
-    pub sip: SocketAddr,
-    pub http: SocketAddr,
+pub(crate) struct TestHouse {
+    pub(crate) folder: PathBuf,
+    pub(crate) sip: SocketAddr,
+    pub(crate) http: SocketAddr,
     child: Option<Child>,
 }
 
 impl TestHouse {
     /// Starts a server with `more` appended to its configuration, and waits until it is ready.
-    pub fn start(name: &str, more: &str) -> Self {
+    pub(crate) fn start(name: &str, more: &str) -> Self {
         let mut house = Self::prepare(name, more);
         house.launch();
         house
     }
 
     /// Writes the folder and configuration without starting the server.
-    pub fn prepare(name: &str, more: &str) -> Self {
+    pub(crate) fn prepare(name: &str, more: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("hotline-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for the test");
         let (sip, http) = (free_udp_and_tcp(), free_tcp());
@@ -42,7 +42,7 @@ impl TestHouse {
     }
 
     /// Starts the server in its folder, and waits until it is ready.
-    pub fn launch(&mut self) {
+    pub(crate) fn launch(&mut self) {
         let log = std::fs::File::create(self.folder.join("log.txt")).expect("a log");
         let child = hotline(&self.folder).arg("serve").stderr(log).stdout(Stdio::null()).spawn();
         self.child = Some(child.expect("the server starts"));
@@ -57,12 +57,12 @@ impl TestHouse {
     }
 
     /// What the server logged.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log.txt")).unwrap_or_default()
     }
 
     /// Ends the server at once, as a crash would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("the server was running");
             child.wait().expect("the server has ended");
@@ -70,7 +70,7 @@ impl TestHouse {
     }
 
     /// Tells the server to stop and waits until it has.
-    pub fn stop_gently(&mut self) {
+    pub(crate) fn stop_gently(&mut self) {
         if let Some(mut child) = self.child.take() {
             let pid = child.id().to_string();
             assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there").success());
@@ -79,7 +79,7 @@ impl TestHouse {
     }
 
     /// Asks for JSON; `None` unless the answer is a success.
-    pub fn get(&self, path: &str) -> Option<Value> {
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
         let url = format!("http://{}{path}", self.http);
         let output = Command::new("curl").args(["-sf", "--max-time", "5", &url]).output().expect("curl is installed");
         if !output.status.success() {
@@ -89,7 +89,7 @@ impl TestHouse {
     }
 
     /// Waits until `path` answers something for which `wanted` holds.
-    pub fn wait_for(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + ANSWER_WAIT;
         let mut last = Value::Null;
         while Instant::now() < deadline {
@@ -105,7 +105,7 @@ impl TestHouse {
     }
 
     /// The SIP address to call.
-    pub fn uri(&self) -> String {
+    pub(crate) fn uri(&self) -> String {
         format!("sip:hotline@{}", self.sip)
     }
 }
@@ -119,24 +119,24 @@ impl Drop for TestHouse {
 }
 
 /// The binary, started in `folder`.
-pub fn hotline(folder: &Path) -> Command {
+pub(crate) fn hotline(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
     command.current_dir(folder).env_remove("HOTLINE_CONFIG");
     command
 }
 
 /// Runs a command of the binary to its end.
-pub fn run(folder: &Path, args: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, args: &[&str]) -> Output {
     hotline(folder).args(args).output().expect("the binary runs")
 }
 
 /// What a command wrote to both of its outputs.
-pub fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// Writes a file into a folder.
-pub fn write(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
+pub(crate) fn write(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
     let path = folder.join(name);
     let mut file = std::fs::File::create(&path).expect("a file for the test");
     file.write_all(content).expect("room on the disk");
@@ -144,12 +144,12 @@ pub fn write(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
 }
 
 /// The root of the repository.
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository is there")
 }
 
 /// A port that is free for UDP and for TCP.
-pub fn free_udp_and_tcp() -> SocketAddr {
+pub(crate) fn free_udp_and_tcp() -> SocketAddr {
     for _ in 0..100 {
         let address = free_tcp();
         if UdpSocket::bind(address).is_ok() {
@@ -160,7 +160,7 @@ pub fn free_udp_and_tcp() -> SocketAddr {
 }
 
 /// A port that is free for TCP.
-pub fn free_tcp() -> SocketAddr {
+pub(crate) fn free_tcp() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
 }
 

@@ -1,14 +1,13 @@
 //! Whole calls on a real server: SIP and RTP over sockets, real models, a real shop over HTTP, a real database.
 
-mod house;
-
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use house::{TestHouse, hotline, repository, run, text, write};
 use serde_json::Value;
 use test_audio::shop::{self, Faults, Stock};
+
+use crate::fixture::{TestHouse, hotline, repository, run, text, write};
 
 /// One server at a time: two would take the cores from each other and be slow for no fault of theirs.
 fn alone() -> MutexGuard<'static, ()> {
@@ -63,13 +62,18 @@ fn a_caller_learns_where_the_order_is_and_then_talks_to_a_person() {
 }
 
 #[test]
-fn keys_do_as_well_as_words() {
+fn keys_do_as_well_as_words_and_the_log_holds_neither() {
     let _alone = alone();
-    let house = TestHouse::start("keys", &open_shop());
+    let house = TestHouse::start("keys", &format!("{}[log]\nlevel = \"trace\"\n", open_shop()));
     let yaml = std::fs::read_to_string(repository().join("test-audio/scenarios/order-by-keypad.yaml")).unwrap();
     scenario(&house, &yaml);
     let call = ended_call(&house).to_string();
     assert!(call.contains("order_status"), "{call}");
+    let log = house.log();
+    assert!(log.contains("Call ended"), "the log tells of the call: {log}");
+    for private in ["20418844", "2041884", "where is my", "Where is my", "1299"] {
+        assert!(!log.contains(private), "the log holds {private:?}");
+    }
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! What goes wrong before and around a call is told in a message that names the thing and the way out.
 
-mod house;
-
 use std::net::{TcpListener, UdpSocket};
 
-use house::{TestHouse, hotline, repository, run, text, write};
+use crate::fixture::{TestHouse, hotline, repository, run, text, write};
 
 #[track_caller]
 fn check(output: &std::process::Output, expected: &[&str]) {
