@@ -180,7 +180,7 @@ fn lengths(text: &str) -> Vec<String> {
         let is_end = |line: &&str| line.trim_start() == "}" && line.len() == indent + 1;
         // A function on one line, or one that is only declared, has no brace of its own.
         let is_open = !line.ends_with('}') && !line.ends_with(';');
-        let length = lines[start..].iter().position(|line| is_end(line)).map_or(1, |end| end + 1);
+        let length = lines[start..].iter().position(is_end).map_or(1, |end| end + 1);
         if is_open && length > FUNCTION_LINES_MAX {
             complaints.push(format!("{}: a function of {length} lines, more than {FUNCTION_LINES_MAX}", start + 1));
         }
