@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::desk_room::DeskRoom;
 use crate::ears::Ears;
 use crate::engines;
+use crate::models;
 use crate::mouth::Mouth;
 use crate::records::Records;
 use crate::tools::Tools;
@@ -54,14 +55,15 @@ impl House {
     /// When a port is taken, a model is missing, or a flow is wrong: the message names it and the way out.
     pub(crate) async fn build(config: Config, clock: Clock, records: Records) -> Result<(Arc<Self>, Arrivals)> {
         let flows = load_flows(&config)?;
-        let models = config.models_folder();
+        let folder = config.models_folder();
+        check_models(&config, &folder)?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let decodes = if config.speech.workers == 0 { cores } else { config.speech.workers.into() };
         let decodes = u8::try_from(decodes).ok().and_then(NonZeroU8::new).unwrap_or(NonZeroU8::MAX);
-        let whisper = engines::whisper_file(&models, config.speech.whisper.as_deref());
+        let whisper = engines::whisper_file(&folder, config.speech.whisper.as_deref());
         let recognizer = engines::recognizer(&whisper, decodes)?;
-        let vad = engines::voice_activity(&models)?;
-        let mouth = Mouth::start(engines::voices(&models)?, cores.min(VOICE_THREADS_MAX))?;
+        let vad = engines::voice_activity(&folder)?;
+        let mouth = Mouth::start(engines::voices(&folder)?, cores.min(VOICE_THREADS_MAX))?;
         let ears = Ears::start(recognizer, decodes)?;
         let ports = PortPool::new(config.media_listen(), config.media.ports.ports(), rand::random());
         let workers = if config.media.workers == 0 { cores.div_ceil(2) } else { config.media.workers.into() };
@@ -130,6 +132,18 @@ impl House {
     /// The language in which agents hear the brief.
     pub(crate) fn brief_language(&self) -> Language {
         self.config.speech.language
+    }
+}
+
+/// Every model is there and is what the manifest says, unless the operator has one of their own.
+fn check_models(config: &Config, folder: &Path) -> Result<()> {
+    let replaced: &[&str] = if config.speech.whisper.is_some() { &["whisper"] } else { &[] };
+    match models::check_without(folder, replaced) {
+        Ok(()) => Ok(()),
+        Err(problems) => {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            bail!("the speech models are not as they should be:\n{}", problems.join("\n"))
+        }
     }
 }
 

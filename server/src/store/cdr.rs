@@ -227,7 +227,10 @@ impl CdrFold {
         let cdr = &mut self.cdr;
         match event {
             CallEvent::EmotionChanged { emotion } => cdr.mood = Some(emotion.mood),
-            CallEvent::IntentDetected { intent, .. } => cdr.intent = Some(intent.clone()),
+            // What the caller came for; "agent" and "goodbye" later on are steps of the same call.
+            CallEvent::IntentDetected { intent, .. } => {
+                cdr.intent.get_or_insert_with(|| intent.clone());
+            }
             CallEvent::RecordingFailed { reason } => cdr.last_error = Some(format!("recording: {reason}")),
             CallEvent::RecordingReady { path, duration_ms } => {
                 cdr.recording = Some(path.clone());
