@@ -25,7 +25,10 @@ check: tools lint deny ## Fast: format, clippy, docs, unit tests
 	cargo test --workspace --profile $(PROFILE) --lib
 
 bench: setup ## Measure; the figures are explained in docs/benchmarks.md
-	$(HOTLINE) bench
+	$(HOTLINE) bench speech
+	$(HOTLINE) bench speech --telephone
+	cargo bench -p media --bench frame
+	cargo bench -p tts --bench speak
 
 setup: tools build models ## Make this machine ready: packages, binary, models
 

@@ -57,13 +57,17 @@ enum Figures {
 }
 
 fn english(text: &str, figures: Figures) -> Vec<String> {
-    let text = text.to_lowercase().replace('’', "'");
+    let text = dollars_last(&text.to_lowercase().replace('’', "'"));
     let mut words = Vec::new();
     for token in text.split(|letter: char| !letter.is_alphanumeric() && letter != '\'' && letter != ',') {
         // "1,002" is one number; "one, two" are two words.
         let solid = token.replace(',', "");
         if !solid.is_empty() && solid.chars().all(|letter| letter.is_ascii_digit()) {
-            read_figures(&solid, figures, &mut words);
+            match solid.parse() {
+                // Figures in groups are never a year.
+                Ok(number) if token.trim_matches(',').contains(',') => read_plainly(number, &mut words),
+                Ok(_) | Err(_) => read_figures(&solid, figures, &mut words),
+            }
         } else {
             for word in token.split(',') {
                 let word = word.trim_matches('\'');
@@ -107,29 +111,53 @@ fn read_figures(figures: &str, reading: Figures, words: &mut Vec<String>) {
     }
 }
 
-fn read_number(number: u32, words: &mut Vec<String>) {
-    if number >= 1_000 {
-        // Years are read in pairs: 1813 is "eighteen thirteen".
-        if (1_100..2_000).contains(&number) && number % 100 >= 10 {
-            read_number(number / 100, words);
-            read_number(number % 100, words);
-            return;
+/// "$45" is said "45 dollars".
+fn dollars_last(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(place) = rest.find('$') {
+        let (before, after) = (&rest[..place], &rest[place + 1..]);
+        let figures =
+            after.len() - after.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ',').len();
+        let figures = after[..figures].trim_end_matches(',').len();
+        out.push_str(before);
+        out.push_str(&after[..figures]);
+        if figures > 0 {
+            out.push_str(" dollars");
         }
-        read_number(number / 1_000, words);
+        rest = &after[figures..];
+    }
+    out.push_str(rest);
+    out
+}
+
+fn read_number(number: u32, words: &mut Vec<String>) {
+    // Years are read in pairs: 1813 is "eighteen thirteen".
+    if (1_100..2_000).contains(&number) && number % 100 >= 10 {
+        read_plainly(number / 100, words);
+        read_plainly(number % 100, words);
+    } else {
+        read_plainly(number, words);
+    }
+}
+
+fn read_plainly(number: u32, words: &mut Vec<String>) {
+    if number >= 1_000 {
+        read_plainly(number / 1_000, words);
         words.push("thousand".to_owned());
         if !number.is_multiple_of(1_000) {
-            read_number(number % 1_000, words);
+            read_plainly(number % 1_000, words);
         }
     } else if number >= 100 {
-        read_number(number / 100, words);
+        read_plainly(number / 100, words);
         words.push("hundred".to_owned());
         if !number.is_multiple_of(100) {
-            read_number(number % 100, words);
+            read_plainly(number % 100, words);
         }
     } else if number >= 20 {
         words.push(TENS[number as usize / 10].to_owned());
         if !number.is_multiple_of(10) {
-            read_number(number % 10, words);
+            read_plainly(number % 10, words);
         }
     } else {
         words.push(UNITS[number as usize].to_owned());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sip_bridge::InboundCall;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::call;
 use crate::house::{Arrivals, House};
@@ -63,7 +63,7 @@ async fn attend(house: Arc<House>, arrival: InboundCall, place: Place) {
     let task = tokio::spawn(call::answer(house, arrival));
     match task.await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => warn!(error = %error, "A call could not be taken"),
+        Ok(Err(error)) => info!(error = %error, "A call could not be taken"),
         Err(error) => error!(%error, sip_call_id, "A call broke; its journal is closed as crashed"),
     }
     drop(place);

@@ -213,6 +213,7 @@ impl Call {
                 }
             }
             WireEvent::RecordingFailed(reason) => {
+                self.recording = None;
                 self.chronicle.record(CallEvent::RecordingFailed { reason });
             }
             // Freed by being dropped here.

@@ -278,7 +278,7 @@ fn bench_turns(files: &[PathBuf], json: bool) -> Result<ExitCode> {
 const SENTENCES: [&str; 10] = [
     "Thank you for calling. How can I help you today?",
     "Your order 2 0 4 1 8 8 4 4 was shipped on the 18th of November.",
-    "The total is one thousand two hundred and ninety nine yuan.",
+    "The total is one thousand two hundred ninety nine yuan.",
     "It will arrive tomorrow between nine and twelve in the morning.",
     "Please tell me the eight digits of your order number.",
     "I am sorry, I did not understand that. Could you say it again?",

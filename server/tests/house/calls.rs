@@ -33,7 +33,8 @@ fn open_shop() -> String {
 
 fn scenario(house: &TestHouse, yaml: &str) -> Value {
     let file = write(&house.folder, "scenario.yaml", yaml.as_bytes());
-    let output = run(&house.folder, &["call", &house.uri(), "--scenario", file.to_str().unwrap(), "--from", CALLER, "--json"]);
+    let output =
+        run(&house.folder, &["call", &house.uri(), "--scenario", file.to_str().unwrap(), "--from", CALLER, "--json"]);
     let told = text(&output);
     let line = told.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no report: {told}"));
     let report: Value = serde_json::from_str(line).unwrap();
