@@ -26,7 +26,7 @@ check_rust() {
 # The names of the Debian packages that are not installed, each on its line.
 missing_debian() {
     local package
-    for package in cmake g++ pkg-config libasound2-dev sip-tester make; do
+    for package in cmake g++ pkg-config libasound2-dev sip-tester curl make; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
     done
     command -v python3 >/dev/null || echo python3

@@ -4,3 +4,4 @@
 mod bad_input;
 mod calls;
 mod fixture;
+mod signalling;
