@@ -1,19 +1,12 @@
 //! Whole calls on a real server: SIP and RTP over sockets, real models, a real shop over HTTP, a real database.
 
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 use test_audio::shop::{self, Faults, Stock};
 
 use crate::fixture::{TestHouse, hotline, repository, run, text, write};
-
-/// One server at a time: two would take the cores from each other and be slow for no fault of theirs.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A sample shop on a port of its own; returns the configuration that points to it.
 fn open_shop() -> String {
@@ -55,7 +48,6 @@ const CALLER: &str = "13800138000";
 
 #[test]
 fn a_caller_learns_where_the_order_is_and_then_talks_to_a_person() {
-    let _alone = alone();
     let house = TestHouse::prepare("demo", "");
     let output = run(&house.folder, &["demo", "--once"]);
     let told = text(&output);
@@ -67,7 +59,6 @@ fn a_caller_learns_where_the_order_is_and_then_talks_to_a_person() {
 
 #[test]
 fn keys_do_as_well_as_words_and_the_log_holds_neither() {
-    let _alone = alone();
     let house = TestHouse::start("keys", &format!("{}[log]\nlevel = \"trace\"\n", open_shop()));
     let yaml = std::fs::read_to_string(repository().join("test-audio/scenarios/order-by-keypad.yaml")).unwrap();
     scenario(&house, &yaml);
@@ -82,7 +73,6 @@ fn keys_do_as_well_as_words_and_the_log_holds_neither() {
 
 #[test]
 fn a_dead_backend_is_told_to_the_caller_and_a_person_is_offered() {
-    let _alone = alone();
     let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let house = TestHouse::start("dead-shop", &format!("[dialog.vars]\nbackend = \"http://{dead}\"\n"));
     scenario(
@@ -101,7 +91,6 @@ turns:
 
 #[test]
 fn when_nobody_answers_a_callback_is_promised_and_kept() {
-    let _alone = alone();
     let house = TestHouse::start("callback", &open_shop());
     scenario(
         &house,
@@ -127,7 +116,6 @@ fn sipp(house: &TestHouse, arguments: &[&str]) -> Child {
 
 #[test]
 fn sipp_places_200_calls_at_20_a_second_over_udp_and_tcp() {
-    let _alone = alone();
     let house = TestHouse::start("sipp", &open_shop());
     for transport in ["u1", "t1"] {
         let status = sipp(&house, &["-t", transport, "-m", "200", "-r", "20", "-d", "500", "-timeout", "60s"]).wait();
@@ -138,7 +126,6 @@ fn sipp_places_200_calls_at_20_a_second_over_udp_and_tcp() {
 
 #[test]
 fn a_crash_in_the_middle_of_five_calls_loses_no_record_and_at_most_a_second_of_sound() {
-    let _alone = alone();
     let mut house = TestHouse::start("crash", &open_shop());
     let mut callers = sipp(&house, &["-m", "5", "-r", "5", "-d", "30000"]);
     house.wait_for("/v1/calls?state=live", |answer| answer["calls"].as_array().is_some_and(|calls| calls.len() == 5));
@@ -168,7 +155,6 @@ fn a_crash_in_the_middle_of_five_calls_loses_no_record_and_at_most_a_second_of_s
 
 #[test]
 fn a_stop_lets_the_caller_hear_goodbye() {
-    let _alone = alone();
     let mut house = TestHouse::start("stop", &format!("{}[limits]\nshutdown_s = 1\n", open_shop()));
     let mut callers = sipp(&house, &["-m", "1", "-d", "60000"]);
     house.wait_for("/v1/calls?state=live", |answer| answer["calls"].as_array().is_some_and(|calls| calls.len() == 1));

@@ -4,16 +4,20 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// A running server. Dropped, it is killed and its folder removed.
+/// A server with a folder and ports of its own. Dropped, it is killed and its folder removed.
+///
+/// There is one at a time: two would take the cores from each other and be slow for no fault of theirs.
 pub(crate) struct TestHouse {
     pub(crate) folder: PathBuf,
     pub(crate) sip: SocketAddr,
     pub(crate) http: SocketAddr,
     child: Option<Child>,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl TestHouse {
@@ -26,6 +30,8 @@ impl TestHouse {
 
     /// Writes the folder and configuration without starting the server.
     pub(crate) fn prepare(name: &str, more: &str) -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let alone = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = std::env::temp_dir().join(format!("hotline-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for the test");
         let (sip, http) = (free_udp_and_tcp(), free_tcp());
@@ -38,7 +44,7 @@ impl TestHouse {
             flows
         );
         std::fs::write(folder.join("hotline.toml"), config).expect("a configuration");
-        Self { folder, sip, http, child: None }
+        Self { folder, sip, http, child: None, _alone: alone }
     }
 
     /// Starts the server in its folder, and waits until it is ready.
