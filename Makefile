@@ -17,8 +17,11 @@ help: ## Show these lines
 run: setup ## Call the demo: server, backend and a caller (DEMO=once: exit after the call)
 	$(HOTLINE) demo $(if $(filter once,$(DEMO)),--once)
 
-test: setup lint ## Everything: format, clippy, all tests with real models and sockets
-	cargo test --workspace --profile $(PROFILE) --no-fail-fast
+# The tests are built first, and with them the binary that fetches the models: nothing is compiled for one alone.
+test: tools lint ## Everything: format, clippy, all tests with real models and sockets
+	cargo test --workspace --profile $(PROFILE) --locked --no-run
+	@$(HOTLINE) models fetch
+	cargo test --workspace --profile $(PROFILE) --locked --no-fail-fast
 
 check: tools lint deny ## Fast: format, clippy, docs, unit tests
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --profile $(PROFILE)

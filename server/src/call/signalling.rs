@@ -170,6 +170,8 @@ impl Call {
         };
         if held != media.held {
             media.held = held;
+            // A phone is silent while it holds; that does not count against it afterwards.
+            self.caller.sound_at = self.house.clock.now();
             self.chronicle.record(match held {
                 Hold::Held => CallEvent::Held { leg },
                 Hold::Talking => CallEvent::Resumed { leg },

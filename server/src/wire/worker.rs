@@ -3,7 +3,7 @@
 //! Per beat it takes commands, reads what arrived on every socket, and sends what is due. Every buffer is made when a
 //! leg is added; on the beat nothing is allocated, locked or logged.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -24,7 +24,7 @@ pub(super) fn start(
     recorder: SyncSender<recording::Job>,
 ) -> io::Result<SyncSender<Command>> {
     let (commands, receiver) = sync_channel(COMMANDS_MAX);
-    let worker = Worker { clock, commands: receiver, recorder, lines: HashMap::new() };
+    let worker = Worker { clock, commands: receiver, recorder, lines: HashMap::new(), ended: VecDeque::new() };
     thread::Builder::new().name(format!("media-{number}")).spawn(move || worker.run())?;
     Ok(commands)
 }
@@ -34,6 +34,8 @@ struct Worker {
     commands: Receiver<Command>,
     recorder: SyncSender<recording::Job>,
     lines: HashMap<LineId, LineState>,
+    /// Recordings that are over and of which the recorder has not been told.
+    ended: VecDeque<u64>,
 }
 
 /// One call on this thread.
@@ -57,6 +59,7 @@ impl Worker {
     fn run(mut self) {
         let mut next_tick = Instant::now();
         loop {
+            self.end_recordings();
             if self.lines.is_empty() {
                 match self.commands.recv_timeout(IDLE_WAIT) {
                     Ok(command) => self.obey(command),
@@ -102,9 +105,7 @@ impl Worker {
                         leg.playout.cut();
                         leg.tell_progress(now, &line.events);
                     }
-                    if let Some(id) = line.recording {
-                        self.end_recording(id);
-                    }
+                    self.ended.extend(line.recording);
                     let seen = line.legs.iter().map(|leg| (leg.id, leg.rtp.stats())).collect();
                     // The call may not wait for it.
                     let _ = stats.send(seen);
@@ -169,13 +170,13 @@ impl Worker {
         }
     }
 
-    fn end_recording(&self, id: u64) {
-        // The queue may be full for a moment when the disk is slow; the end must still arrive.
-        for _ in 0..END_TRIES_MAX {
-            match self.recorder.try_send(recording::Job::End { id }) {
-                Ok(()) => return,
-                Err(_) => thread::sleep(Duration::from_millis(1)),
+    /// Tells the recorder which recordings are over. While its queue is full, that waits for a later beat.
+    fn end_recordings(&mut self) {
+        while let Some(&id) = self.ended.front() {
+            if self.recorder.try_send(recording::Job::End { id }).is_err() {
+                return;
             }
+            self.ended.pop_front();
         }
     }
 }
@@ -283,6 +284,4 @@ const IDLE_WAIT: Duration = Duration::from_millis(500);
 const DUCK_DB: f32 = -15.0;
 /// Caller, agent, one consulted.
 const LEGS_EXPECTED: usize = 4;
-/// Tries to end a recording while its queue is full, a millisecond apart.
-const END_TRIES_MAX: usize = 50;
 const _: () = assert!(DATAGRAM_MAX >= media::PACKET_MAX);
