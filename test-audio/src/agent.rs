@@ -178,7 +178,7 @@ struct Desk {
 
 impl Desk {
     async fn run(self, mut calls: mpsc::Receiver<InboundCall>, mut closed: oneshot::Receiver<()>) {
-        loop {
+        'calls: loop {
             let call = tokio::select! {
                 _ = &mut closed => break,
                 call = calls.recv() => call,
@@ -191,7 +191,7 @@ impl Desk {
                     report = &mut talk => break report,
                     Some(other) = calls.recv() => decline(other, BUSY, "Busy Here").await,
                     // The door hangs up for us below.
-                    _ = &mut closed => break None,
+                    _ = &mut closed => break 'calls,
                 }
             };
             if let Some(report) = report
