@@ -57,7 +57,7 @@ impl Phone {
     async fn within(&self, wait: Duration) -> String {
         let mut buffer = [0; 8_192];
         match tokio::time::timeout(wait, self.socket.recv_from(&mut buffer)).await {
-            Ok(received) => String::from_utf8(buffer[..received.unwrap().0].to_vec()).unwrap(),
+            Ok(received) => String::from_utf8_lossy(&buffer[..received.unwrap().0]).into_owned(),
             Err(_) => String::new(),
         }
     }
@@ -73,10 +73,16 @@ impl Phone {
         }
     }
 
-    /// The final response to a request.
+    /// The final response to a request; what the door still repeats of earlier transactions is passed over.
     async fn ask(&self, method: &str, cseq: u32, body: &str) -> String {
         self.send(self.request(method, cseq, body)).await;
-        self.next().await
+        let asked = format!("{cseq} {method}");
+        loop {
+            let response = self.next().await;
+            if response.starts_with("SIP/2.0") && header(&response, "CSeq") == asked {
+                return response;
+            }
+        }
     }
 
     /// Takes the door's tag from a response.
