@@ -52,8 +52,12 @@ pub struct PlayoutFull(pub Clip);
 #[derive(Debug)]
 pub struct Playout {
     queue: VecDeque<Clip>,
-    /// Frames of the first clip that were played.
+    /// The first clip's next frame.
     position: usize,
+    /// Frames of the first clip that were played; more than `position` after it went back.
+    furthest: usize,
+    /// Whether somebody may be talking over it.
+    ducked: Ducked,
     /// Clips at the head of the queue that end with the next frame, which fades.
     stopping: usize,
     gain: Gain,
@@ -67,6 +71,8 @@ impl Playout {
         Self {
             queue: VecDeque::with_capacity(CLIPS_MAX),
             position: 0,
+            furthest: 0,
+            ducked: Ducked::No,
             stopping: 0,
             gain: Gain { now: 1.0, target: 1.0 },
             progress: VecDeque::with_capacity(PROGRESS_MAX),
@@ -106,8 +112,10 @@ impl Playout {
     /// Ends all that plays or waits. What plays fades out within 10 ms of the next frame and is reported after it.
     pub fn stop(&mut self) {
         self.stopping = self.queue.len();
-        if self.position == 0 {
-            // Nothing of the first was heard, so there is nothing to fade.
+        self.restore();
+        let front = self.queue.front().map_or(0, |clip| clip.frames.len());
+        if self.position == 0 || self.position == front {
+            // Between two clips there is nothing to fade.
             self.retire_stopped();
         }
     }
@@ -118,15 +126,25 @@ impl Playout {
         self.retire_stopped();
     }
 
-    /// Plays on, louder or softer by `gain_db`, at most +12 dB; the change takes 40 ms.
+    /// Makes room for somebody who may be speaking: plays the present clip on, softer by `gain_db`, and begins no other.
+    /// The change takes 40 ms.
     pub fn duck(&mut self, gain_db: f32) {
-        let gain_db = if gain_db.is_nan() { 0.0 } else { gain_db.clamp(-96.0, GAIN_DB_MAX) };
+        let gain_db = if gain_db.is_nan() { 0.0 } else { gain_db.clamp(-96.0, 0.0) };
         self.gain.target = 10.0_f32.powf(gain_db / 20.0);
+        self.ducked = Ducked::Yes;
     }
 
-    /// Back to full loudness, within 40 ms.
+    /// Goes on as loud as before, within 40 ms.
     pub const fn restore(&mut self) {
         self.gain.target = 1.0;
+        self.ducked = Ducked::No;
+    }
+
+    /// As [`Playout::restore`], but says the present clip again from its beginning: what was talked over was not heard.
+    /// The clip is reported as it would have been, with the most of its frames that were ever played.
+    pub const fn resume(&mut self) {
+        self.position = 0;
+        self.restore();
     }
 
     /// The next report.
@@ -159,13 +177,17 @@ impl Playout {
         // Clips without a frame are done as soon as their turn comes.
         for _ in 0..=CLIPS_MAX {
             let clip = self.queue.front()?;
-            let id = clip.id;
-            if self.position == 0 {
+            let (id, frames) = (clip.id, clip.frames.len());
+            if self.ducked == Ducked::Yes && (self.position == 0 || self.position == frames) {
+                return None;
+            }
+            if self.furthest == 0 {
                 self.progress.push_back(Progress::Started { clip: id });
             }
             let frame = clip.frames.get(self.position).copied();
             self.position += usize::from(frame.is_some());
-            if self.position == clip.frames.len() {
+            self.furthest = self.furthest.max(self.position);
+            if self.position == frames && self.ducked == Ducked::No {
                 self.progress.push_back(Progress::Finished { clip: id });
                 self.retire_front();
             }
@@ -179,7 +201,7 @@ impl Playout {
     fn retire_stopped(&mut self) {
         while self.stopping > 0 {
             let Some(clip) = self.queue.front() else { break };
-            let report = Progress::Stopped { clip: clip.id, frames_played: self.position };
+            let report = Progress::Stopped { clip: clip.id, frames_played: self.furthest };
             self.progress.push_back(report);
             self.retire_front();
         }
@@ -189,7 +211,7 @@ impl Playout {
         if let Some(clip) = self.queue.pop_front() {
             self.retired.push_back(clip.frames);
         }
-        self.position = 0;
+        (self.position, self.furthest) = (0, 0);
         self.stopping = self.stopping.saturating_sub(1);
     }
 }
@@ -198,6 +220,13 @@ impl Default for Playout {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Whether a clip plays under somebody's voice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ducked {
+    No,
+    Yes,
 }
 
 /// Loudness as a factor that moves in small steps, since a jump would click.
@@ -241,7 +270,6 @@ fn faded(mut frame: AudioFrame) -> AudioFrame {
 
 /// From full to nothing in 40 ms.
 const GAIN_STEP: f32 = 1.0 / (2 * AudioFrame::SAMPLES) as f32;
-const GAIN_DB_MAX: f32 = 12.0;
 const REPORTS_PER_CLIP: usize = 2;
 const PROGRESS_MAX: usize = REPORTS_PER_CLIP * CLIPS_MAX;
 

@@ -94,6 +94,7 @@ fn a_cut_is_reported_at_once() {
 fn ducking_is_done_within_60_ms_and_never_jumps() {
     let mut playout = Playout::new();
     playout.push(clip(1, 20)).unwrap();
+    playout.frame();
     playout.duck(-20.0);
     let mut samples: Vec<i16> = (0..3).flat_map(|_| playout.frame().unwrap().0).collect();
     assert_eq!(samples.last(), Some(&1_000));
@@ -101,6 +102,55 @@ fn ducking_is_done_within_60_ms_and_never_jumps() {
     samples.extend((0..3).flat_map(|_| playout.frame().unwrap().0));
     assert_eq!(samples.last(), Some(&10_000));
     assert!(samples.windows(2).all(|pair| (pair[0] - pair[1]).abs() <= 20));
+}
+
+#[test]
+fn a_ducked_clip_plays_to_its_end_and_no_other_begins() {
+    let mut playout = Playout::new();
+    playout.push(clip(1, 3)).unwrap();
+    playout.push(clip(2, 3)).unwrap();
+    playout.frame();
+    playout.duck(-15.0);
+    assert_eq!((0..9).filter_map(|_| playout.frame()).count(), 2);
+    assert_eq!(reports(&mut playout), [Progress::Started { clip: 1 }], "it may have to be said again");
+    playout.restore();
+    assert!(playout.frame().is_some());
+    assert_eq!(reports(&mut playout), [Progress::Finished { clip: 1 }, Progress::Started { clip: 2 }]);
+}
+
+#[test]
+fn a_clip_that_was_talked_over_is_said_again() {
+    let mut playout = Playout::new();
+    playout.push(clip(1, 5)).unwrap();
+    for _ in 0..3 {
+        playout.frame();
+    }
+    playout.duck(-15.0);
+    playout.frame();
+    playout.resume();
+    assert_eq!(playout.frames_left(), 5);
+    playout.frame();
+    playout.stop();
+    playout.frame();
+    assert_eq!(
+        reports(&mut playout),
+        [Progress::Started { clip: 1 }, Progress::Stopped { clip: 1, frames_played: 4 }],
+        "four of its frames were heard at some time"
+    );
+}
+
+#[test]
+fn what_is_said_after_a_stop_is_as_loud_as_ever() {
+    let mut playout = Playout::new();
+    playout.push(clip(1, 5)).unwrap();
+    playout.frame();
+    playout.duck(-15.0);
+    playout.frame();
+    playout.stop();
+    playout.frame();
+    playout.push(clip(2, 9)).unwrap();
+    let last = (0..3).filter_map(|_| playout.frame()).last().unwrap();
+    assert_eq!(last.0[319], 10_000);
 }
 
 #[test]
@@ -120,8 +170,11 @@ fn a_full_queue_gives_the_clip_back() {
 #[derive(Clone, Debug)]
 enum Step {
     Cut,
+    Duck,
     Frames(usize),
     Push(usize),
+    Restore,
+    Resume,
     Stop,
 }
 
@@ -130,6 +183,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Cut),
         6 => (0_usize..8).prop_map(Step::Frames),
         6 => (0_usize..6).prop_map(Step::Push),
+        2 => Just(Step::Duck),
+        2 => Just(Step::Restore),
+        1 => Just(Step::Resume),
         2 => Just(Step::Stop),
     ]
 }
@@ -138,12 +194,18 @@ proptest! {
     #[test]
     fn reports_count_exactly_the_frames_that_left(steps in prop::collection::vec(step(), 1..80)) {
         let mut playout = Playout::new();
-        let (mut left, mut told, mut next) = (0, 0, 0);
+        let (mut left, mut told, mut next, mut again) = (0, 0, 0, 0);
         let mut lengths = HashMap::new();
         let mut ends = HashMap::new();
         for step in steps.into_iter().chain([Step::Cut]) {
             match step {
                 Step::Cut => playout.cut(),
+                Step::Duck => playout.duck(-15.0),
+                Step::Restore => playout.restore(),
+                Step::Resume => {
+                    again += playout.played().map_or(0, |(_, frames)| frames);
+                    playout.resume();
+                }
                 Step::Frames(count) => left += (0..count).filter_map(|_| playout.frame()).count(),
                 Step::Push(length) => {
                     next += 1;
@@ -163,7 +225,8 @@ proptest! {
             }
             while playout.poll_retired().is_some() {}
         }
-        prop_assert_eq!(told, left);
+        // A clip that is cut off before it comes as far as the first time has been played less than twice.
+        prop_assert!(told <= left && left <= told + again, "{left} left, {told} told, {again} again");
         prop_assert_eq!(ends.len(), lengths.len(), "each clip ends");
     }
 }
