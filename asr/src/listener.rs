@@ -159,6 +159,11 @@ impl Listener {
         }
     }
 
+    /// Whether the speaker has begun a turn and not ended it.
+    pub fn is_in_turn(&self) -> bool {
+        self.turn.is_some()
+    }
+
     /// The next finding or request, if there is one.
     pub fn poll_output(&mut self) -> Option<ListenerOutput> {
         self.outputs.pop_front()
@@ -202,7 +207,7 @@ impl Listener {
                     sound_until: now,
                     speculation: None,
                     partial: None,
-                    partial_at: self.sound.turn_len() + samples(self.config.partial_step),
+                    partial_at: self.sound.turn_len() + samples(self.partial_step()),
                     agreement: Agreement::default(),
                 });
             }
@@ -312,13 +317,13 @@ impl Listener {
     }
 
     fn ask_for_partial(&mut self) {
-        let len = self.sound.turn_len();
+        let (len, step) = (self.sound.turn_len(), self.partial_step());
         let Some(turn) = &mut self.turn else { return };
         if !self.onset.is_speech() || turn.partial.is_some() || len < turn.partial_at {
             return;
         }
         // The longer the turn the more a decode costs, so the steps grow with it.
-        turn.partial_at = len + samples(self.config.partial_step).max(len / PARTIAL_STEP_PART);
+        turn.partial_at = len + samples(step).max(len / PARTIAL_STEP_PART);
         let request = self.request();
         let running = self.ask(DecodeKind::Partial, &request);
         if let Some(turn) = &mut self.turn {
@@ -326,8 +331,19 @@ impl Listener {
         }
     }
 
+    fn partial_step(&self) -> Duration {
+        match self.onset.bot {
+            Bot::Silent => self.config.partial_step,
+            Bot::Speaking => self.config.partial_step_over_bot,
+        }
+    }
+
     fn show_partial(&mut self, decoded: &Decoded) {
         let Some(turn) = &mut self.turn else { return };
+        if self.onset.bot == Bot::Speaking && decoded.verdict == Verdict::Kept {
+            let text = Pii::new(decoded.text.clone());
+            self.outputs.push_back(ListenerOutput::Guess { text, confidence: decoded.confidence });
+        }
         if let Some(text) = turn.agreement.update(&decoded.text, decoded.language) {
             self.outputs.push_back(ListenerOutput::Partial { text: Pii::new(text), language: decoded.language });
         }

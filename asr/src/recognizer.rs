@@ -56,6 +56,23 @@ pub enum LanguageChoice {
     Detect(Vec<Language>),
     /// Known.
     Fixed(Language),
+    /// Most likely the first; the others are tried when the words make no sense in it.
+    Likely {
+        /// The language that was spoken so far.
+        expected: Language,
+        /// Those that the speaker may have changed to.
+        others: Vec<Language>,
+    },
+}
+
+impl LanguageChoice {
+    /// The language to begin with; that of the house where any may come.
+    pub fn first(&self) -> Language {
+        match self {
+            Self::Detect(allowed) => allowed.first().copied().unwrap_or_default(),
+            Self::Fixed(language) | Self::Likely { expected: language, .. } => *language,
+        }
+    }
 }
 
 impl Default for LanguageChoice {

@@ -68,8 +68,8 @@ impl Recognizer for Scripted {
         let text = self.script.lock().unwrap_or_else(PoisonError::into_inner).line(request.samples.len());
         let language = match &request.language {
             LanguageChoice::Fixed(language) => *language,
-            LanguageChoice::Detect(_) if text.is_ascii() => Language::En,
-            LanguageChoice::Detect(_) => Language::Zh,
+            LanguageChoice::Detect(_) | LanguageChoice::Likely { .. } if text.is_ascii() => Language::En,
+            LanguageChoice::Detect(_) | LanguageChoice::Likely { .. } => Language::Zh,
         };
         let audio = request.audio();
         let silent = text.is_empty();

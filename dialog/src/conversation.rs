@@ -20,7 +20,7 @@ use crate::flow::Flow;
 use crate::input::{Input, Setup};
 use crate::output::{BargeIn, Output, PromptKind};
 
-/// How long the caller may be silent after a prompt.
+/// How long the caller may be silent after a prompt; half as long again after each time they were.
 const PATIENCE: Duration = Duration::from_secs(7);
 /// The same after "hold on a moment".
 const PATIENCE_LONG: Duration = Duration::from_secs(20);
@@ -66,12 +66,23 @@ struct Saying {
     barge_in: BargeIn,
 }
 
+/// Something that was said, to be said again.
+#[derive(Clone, Debug)]
+struct Said {
+    text: String,
+    language: Language,
+    kind: PromptKind,
+    barge_in: BargeIn,
+}
+
 /// A tool that was asked.
 #[derive(Clone, Debug)]
 struct Pending {
     id: u64,
     asked_at: Moment,
     filler_at: Moment,
+    /// How often the caller was told to wait.
+    fillers: usize,
     deadline: Moment,
     retries_left: u32,
 }
@@ -110,6 +121,8 @@ pub struct Conversation {
     flow: Arc<Flow>,
     setup: Setup,
     language: Language,
+    /// Those that the caller may change to.
+    languages: Vec<Language>,
     emotion: Emotion,
     outputs: VecDeque<Output>,
     wait: Wait,
@@ -117,7 +130,7 @@ pub struct Conversation {
     patience: Duration,
     speaking: Vec<Saying>,
     kept: Option<String>,
-    last_said: Vec<(String, PromptKind, BargeIn)>,
+    last_said: Vec<Said>,
     last_said_is_old: bool,
     step: String,
     last_listen: Option<String>,
@@ -140,13 +153,20 @@ pub struct Conversation {
 impl Conversation {
     /// A conversation that has not begun; give it [`Input::Started`] when sound goes both ways.
     pub fn new(flow: Arc<Flow>, setup: Setup, _now: Moment) -> Self {
-        let spoken = flow.languages.contains(&setup.language);
-        let language = if spoken { setup.language } else { flow.languages.first().copied().unwrap_or_default() };
+        let mut languages = flow.languages.clone();
+        languages.retain(|language| setup.languages.is_empty() || setup.languages.contains(language));
+        if languages.is_empty() {
+            // Somebody must be spoken to in something.
+            languages.clone_from(&flow.languages);
+        }
+        let spoken = languages.contains(&setup.language);
+        let language = if spoken { setup.language } else { languages.first().copied().unwrap_or_default() };
         let queue = flow.queue.clone();
         Self {
             flow,
             setup,
             language,
+            languages,
             emotion: Emotion::default(),
             outputs: VecDeque::new(),
             wait: Wait::Start,
@@ -284,6 +304,11 @@ impl Conversation {
     /// The language spoken now.
     pub fn language(&self) -> Language {
         self.language
+    }
+
+    /// The languages that the caller may speak.
+    pub fn languages(&self) -> &[Language] {
+        &self.languages
     }
 
     fn begin_turn(&mut self) {

@@ -132,6 +132,8 @@ pub(crate) struct Intent {
 pub(crate) enum Leads {
     /// What was said last is said again.
     Repeat,
+    /// On in this language, to a step or with the question that was asked.
+    Speak { language: Language, next: Option<String> },
     /// To this step.
     Step(String),
     /// The caller is given time.

@@ -13,6 +13,8 @@ use jiff::civil::Date;
 pub struct Setup {
     /// The language of the greeting. A caller who speaks another language of the flow is answered in that one.
     pub language: Language,
+    /// The languages the caller may change to; those of the flow when empty.
+    pub languages: Vec<Language>,
     /// The language in which agents are briefed.
     pub agent_language: Language,
     /// The caller's number as the door knew it; empty or `anonymous` when it is withheld.

@@ -160,7 +160,7 @@ mod tests {
         check(Bot::Silent, "..#..##..#.", "...........");
         check(Bot::Silent, "..####==", ".....>|.");
         check(Bot::Silent, "..##.##.", "......>|");
-        check(Bot::Speaking, "..#####.", "......>|");
+        check(Bot::Speaking, "..#####.", "....>==|");
     }
 
     #[test]

@@ -19,12 +19,14 @@ pub struct ListenerConfig {
     pub speech_ends: f32,
     /// Speech must be heard this long to begin. 80 ms.
     pub onset: Duration,
-    /// The same while the bot speaks. 100 ms.
+    /// The same while the bot speaks: it only lowers its voice then, so this may be short. 60 ms.
     pub onset_over_bot: Duration,
     /// Speech must be heard this long to go on after a pause. 60 ms.
     pub resume: Duration,
     /// The turn's sound grows by at least this much between two partial decodes. 1 s.
     pub partial_step: Duration,
+    /// The same while the bot speaks, and until the first: whoever cuts in is not to wait. 320 ms.
+    pub partial_step_over_bot: Duration,
     /// A turn whose words take longer than this is given up. 5 s.
     pub decode_max: Duration,
     /// Without frames for this long the caller counts as silent. 200 ms.
@@ -40,9 +42,10 @@ impl Default for ListenerConfig {
             speech_begins_over_bot: 0.7,
             speech_ends: 0.35,
             onset: Duration::from_millis(80),
-            onset_over_bot: Duration::from_millis(100),
+            onset_over_bot: Duration::from_millis(60),
             resume: Duration::from_millis(60),
             partial_step: Duration::from_secs(1),
+            partial_step_over_bot: Duration::from_millis(320),
             decode_max: Duration::from_secs(5),
             frames_missing_max: Duration::from_millis(200),
             turn_end: TurnEndConfig::default(),
@@ -96,6 +99,14 @@ pub enum ListenerOutput {
         kind: DecodeKind,
         /// The sound and all that is known of it. Threads and deadline are the server's to change.
         request: DecodeRequest,
+    },
+    /// What a decode of the turn so far made out while the bot speaks. It may still change: good for stopping the bot,
+    /// not for showing.
+    Guess {
+        /// The words.
+        text: Pii<String>,
+        /// How likely they are right, 0.0 to 1.0.
+        confidence: f32,
     },
     /// The caller said this.
     Heard {

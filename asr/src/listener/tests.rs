@@ -77,6 +77,7 @@ impl Room {
                     self.due.push_back((self.now + self.takes, *id, request.clone()));
                     format!("{kind:?} {id}")
                 }
+                ListenerOutput::Guess { text, .. } => format!("guess {}", text.reveal()),
                 ListenerOutput::Heard { text, speculation, .. } => format!("heard {} {speculation:?}", text.reveal()),
                 ListenerOutput::Partial { text, .. } => format!("partial {}", text.reveal()),
                 ListenerOutput::Promote { id } => format!("promote {id}"),
@@ -92,6 +93,21 @@ impl Room {
     fn check(&self, expected: &[&str]) {
         assert_eq!(self.log, expected);
     }
+}
+
+#[test]
+fn whoever_talks_over_the_bot_is_made_out_at_once() {
+    let mut room = Room::new(Some("Where is my order?"), 150);
+    room.listener.bot_speaking(Bot::Speaking);
+    room.silence(500).speech(600);
+    room.check(&["started", "Partial 1", "guess Where is my order?"]);
+    room.listener.bot_speaking(Bot::Silent);
+    room.silence(600);
+    let after: Vec<_> = room.log.iter().skip_while(|line| *line != "stopped").collect();
+    assert_eq!(
+        after,
+        ["stopped", "Speculative 2", "partial Where is my order?", "ended", "heard Where is my order? Used"]
+    );
 }
 
 #[test]

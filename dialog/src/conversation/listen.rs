@@ -3,7 +3,7 @@
 use call::{CallEvent, HandoffReason, Language, Moment};
 
 use super::speak::Interrupted;
-use super::{Conversation, PATIENCE_LONG, Wait};
+use super::{Conversation, PATIENCE, PATIENCE_LONG, Wait};
 use crate::flow::{Action, Leads, Moments, Reach, Slot, SlotKind, Wordings};
 use crate::nlu::{ACT_MIN, CONFIRM_MIN, Guess, is_han};
 use crate::output::{BargeIn, Expectation};
@@ -58,15 +58,7 @@ impl Conversation {
         if self.speaking.is_empty() {
             return Interrupted::Yes;
         }
-        let answers_yes_no = matches!(
-            self.wait,
-            Wait::CallbackOffer
-                | Wait::CallbackReadBack(_)
-                | Wait::ConfirmIntent { .. }
-                | Wait::PersonOffer
-                | Wait::ReadBack { .. }
-        );
-        if slots::is_backchannel(text) && !answers_yes_no {
+        if self.passes(text) {
             return Interrupted::No;
         }
         let interrupted = self.interrupt();
@@ -79,13 +71,32 @@ impl Conversation {
         interrupted
     }
 
+    /// Whether words are only a sign of listening, and not the answer to what is being asked.
+    fn passes(&self, text: &str) -> bool {
+        let answers_yes_no = matches!(
+            self.wait,
+            Wait::CallbackOffer
+                | Wait::CallbackReadBack(_)
+                | Wait::ConfirmIntent { .. }
+                | Wait::PersonOffer
+                | Wait::ReadBack { .. }
+        );
+        slots::is_backchannel(text) && !answers_yes_no
+    }
+
+    /// Whether what is being said should stop for these words, of which more may come.
+    pub fn gives_way_to(&self, text: &str) -> bool {
+        let listens = !matches!(self.wait, Wait::Connected | Wait::Goodbye { .. } | Wait::Over | Wait::Start);
+        listens && !text.trim().is_empty() && !self.passes(text)
+    }
+
     /// A caller who changes the language is answered in it; a single word is no change.
     fn follow_language(&mut self, text: &str, language: Language) {
         let evident = match language {
             Language::En => !text.chars().any(is_han) && text.split_whitespace().count() > 1,
             Language::Zh => text.chars().filter(|letter| is_han(*letter)).count() > 1,
         };
-        if evident && self.flow.languages.contains(&language) {
+        if evident && self.languages.contains(&language) {
             self.language = language;
         }
     }
@@ -197,6 +208,7 @@ impl Conversation {
         self.fill_found(text);
         match &intent.leads {
             Leads::Repeat => self.repeat(),
+            Leads::Speak { language, next } => self.change_language(*language, next.as_deref(), now),
             Leads::Step(step) => {
                 if intent.reach == Reach::Listening {
                     self.intent = Some(guess.intent.clone());
@@ -208,6 +220,30 @@ impl Conversation {
                 self.aside(Moments::HoldOn, 0);
                 self.patience = PATIENCE_LONG;
             }
+        }
+    }
+
+    /// Goes on in another language: to a step, or with the question that was asked.
+    fn change_language(&mut self, language: Language, next: Option<&str>, now: Moment) {
+        if self.languages.contains(&language) {
+            self.language = language;
+        }
+        match (next, self.wait.clone()) {
+            (Some(next), _) => self.enter(next, now),
+            (None, Wait::Slot { slot }) => {
+                let flow = self.flow.clone();
+                let Some(asked) = flow.slots.get(&slot) else { return self.broken() };
+                self.ask_slot(&slot, asked, self.no_match);
+            }
+            (None, Wait::ReadBack { slot }) => self.read_back(&slot),
+            (None, Wait::Tool(_)) => self.filler(),
+            (None, Wait::CallbackNumber | Wait::CallbackOffer | Wait::CallbackReadBack(_)) => self.offer_callback(),
+            (None, Wait::PersonOffer) => {
+                self.prompt(Moments::PersonOffer, 0, &[]);
+                self.expect(Expectation::YesNo);
+            }
+            (None, Wait::ConfirmIntent { .. } | Wait::Intent) => self.ask_again(now),
+            (None, Wait::Connected | Wait::Goodbye { .. } | Wait::Over | Wait::Person { .. } | Wait::Start) => {}
         }
     }
 
@@ -330,6 +366,7 @@ impl Conversation {
             return self.give_up(now);
         }
         self.ask_differently(Moments::NoInput, self.no_input - 1);
+        self.patience = PATIENCE + PATIENCE / 2 * u32::try_from(self.no_input).unwrap_or(1);
     }
 
     /// The caller is not understood.
@@ -348,18 +385,13 @@ impl Conversation {
             let slot = flow.slots.get(name)?;
             if moment == Moments::NoInput { slot.no_input.as_ref() } else { slot.no_match.as_ref() }
         };
-        let question = self.last_said.clone();
-        self.last_said_is_old = true;
         let of_slot = if let Wait::Slot { slot } = &self.wait { own(slot) } else { None };
         // A slot's own words hold the question.
         if of_slot.is_some_and(|own| self.say(own, nth, &[], BargeIn::Allowed).is_ok()) {
             return;
         }
         self.aside(moment, nth);
-        self.last_said_is_old = true;
-        for (text, kind, barge_in) in question.into_iter().rev().take(1) {
-            self.speak(text, kind, barge_in, super::speak::Memory::Kept);
-        }
+        self.repeat_last();
     }
 
     /// Twice was enough: a person, or goodbye where the question was about a person.

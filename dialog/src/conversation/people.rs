@@ -120,7 +120,7 @@ impl Conversation {
         self.offer_callback();
     }
 
-    fn offer_callback(&mut self) {
+    pub(super) fn offer_callback(&mut self) {
         match slots::phone(self.setup.caller.reveal()) {
             Some(number) => {
                 self.prompt(Moments::CallbackOffer, 0, &[("number", &number)]);
@@ -216,7 +216,7 @@ impl Conversation {
         let flow = self.flow.clone();
         let ends = |name: &str| match flow.intents.get(name).map(|intent| &intent.leads) {
             Some(Leads::Step(step)) => flow.steps.get(step).is_some_and(crate::flow::Step::ends),
-            Some(Leads::Repeat | Leads::Wait) | None => false,
+            Some(Leads::Repeat | Leads::Speak { .. } | Leads::Wait) | None => false,
         };
         match self.guess(text).filter(|guess| guess.confidence >= ACT_MIN && ends(&guess.intent)) {
             Some(guess) => self.act(&guess, text, now),

@@ -3,7 +3,7 @@
 use call::{Language, Pii};
 use minijinja::Value;
 
-use super::{Conversation, Wait};
+use super::{Conversation, Said, Wait};
 use crate::flow::{Moments, Values, Wordings};
 use crate::output::{BargeIn, Expectation, Output, PromptKind};
 
@@ -85,26 +85,36 @@ impl Conversation {
         if text.trim().is_empty() {
             return;
         }
-        self.says += 1;
-        let id = self.says;
         if memory == Memory::Kept {
             if std::mem::take(&mut self.last_said_is_old) {
                 self.last_said.clear();
             }
-            self.last_said.push((text.clone(), kind, barge_in));
+            self.last_said.push(Said { text: text.clone(), language: self.language, kind, barge_in });
         }
+        self.put_into_words(text, self.language, kind, barge_in);
+    }
+
+    fn put_into_words(&mut self, text: String, language: Language, kind: PromptKind, barge_in: BargeIn) {
+        self.says += 1;
+        let id = self.says;
         self.speaking.push(super::Saying { id, barge_in });
         self.timers.silence = None;
         // A limit for everything that waits to be said, counted anew from the latest.
         self.timers.say = None;
-        self.put(Output::Say { id, text: Pii::new(text), language: self.language, kind, barge_in });
+        self.put(Output::Say { id, text: Pii::new(text), language, kind, barge_in });
     }
 
-    /// Says again what was said last.
+    /// Says again what was said last, in the language it was said in.
     pub(super) fn repeat(&mut self) {
-        self.last_said_is_old = true;
-        for (text, kind, barge_in) in self.last_said.clone() {
-            self.speak(text, kind, barge_in, Memory::Kept);
+        for Said { text, language, kind, barge_in } in self.last_said.clone() {
+            self.put_into_words(text, language, kind, barge_in);
+        }
+    }
+
+    /// Says again the last thing that was said.
+    pub(super) fn repeat_last(&mut self) {
+        if let Some(Said { text, language, kind, barge_in }) = self.last_said.last().cloned() {
+            self.put_into_words(text, language, kind, barge_in);
         }
     }
 

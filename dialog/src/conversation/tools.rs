@@ -20,10 +20,19 @@ impl Conversation {
         let flow = self.flow.clone();
         let Some(tool) = flow.tools.get(name) else { return self.broken() };
         self.expect(Expectation::Nothing);
-        self.request(name, tool, tool.retries, now, now + FILLER_AFTER);
+        let pending = Pending {
+            id: 0,
+            asked_at: now,
+            filler_at: now + FILLER_AFTER,
+            fillers: 0,
+            deadline: now,
+            retries_left: tool.retries,
+        };
+        self.request(name, tool, pending, now);
     }
 
-    fn request(&mut self, name: &str, tool: &Tool, retries_left: u32, now: Moment, filler_at: Moment) {
+    /// Asks once, or once more: what was said meanwhile is remembered in `pending`.
+    fn request(&mut self, name: &str, tool: &Tool, pending: Pending, now: Moment) {
         let values = self.values();
         let url = tool.url.address(&values);
         let mut body = serde_json::Map::new();
@@ -37,7 +46,7 @@ impl Conversation {
         self.calls += 1;
         let id = self.calls;
         let deadline = now + tool.timeout + DEADLINE_SLACK;
-        self.wait = Wait::Tool(Pending { id, asked_at: now, filler_at, deadline, retries_left });
+        self.wait = Wait::Tool(Pending { id, asked_at: now, deadline, ..pending });
         let body = (tool.method == Method::Post).then(|| Pii::new(serde_json::Value::Object(body)));
         let request = ToolRequest { method: tool.method, url: Pii::new(url), body, timeout: tool.timeout };
         self.event(CallEvent::ToolCalled { tool: name.to_owned() });
@@ -80,7 +89,8 @@ impl Conversation {
                 return self.tool_gave_up(reason, pending.asked_at, now);
             };
             self.event(failed(name, reason, pending.asked_at, now));
-            return self.request(name, tool, pending.retries_left - 1, now, pending.filler_at);
+            let again = Pending { retries_left: pending.retries_left - 1, ..pending };
+            return self.request(name, tool, again, now);
         }
         self.tool_gave_up(reason, pending.asked_at, now);
     }
@@ -135,7 +145,11 @@ impl Conversation {
             )
             | None => None,
         };
-        let nth = self.variety();
+        // In the order of the flow, and the last one again and again.
+        let Wait::Tool(pending) = &mut self.wait else { return };
+        let nth = pending.fillers;
+        pending.fillers += 1;
+        let nth = own.map_or(nth, |own| nth.min(own.count(self.language).saturating_sub(1)));
         let said = own.is_some_and(|own| self.say(own, nth, &[], crate::output::BargeIn::Allowed).is_ok());
         if !said {
             self.aside(Moments::ToolSlow, nth);

@@ -76,6 +76,7 @@ fn leads_to(action: &Action) -> Vec<&String> {
 fn reachable(flow: &Flow, loader: &mut Loader) {
     let intents = flow.intents.values().filter_map(|intent| match &intent.leads {
         Leads::Step(step) => Some(step),
+        Leads::Speak { next, .. } => next.as_ref(),
         Leads::Repeat | Leads::Wait => None,
     });
     let mut open: Vec<&String> = std::iter::once(&flow.start).chain(intents).collect();

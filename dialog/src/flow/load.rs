@@ -18,7 +18,7 @@ use crate::output::{BargeIn, Method};
 /// Keys of each part of the file. `flow.schema.json` says the same, which a test holds.
 pub(crate) const FLOW_KEYS: [&str; 10] =
     ["name", "languages", "queue", "start", "intents", "out_of_scope", "slots", "tools", "steps", "prompts"];
-pub(crate) const INTENT_KEYS: [&str; 6] = ["title", "go", "do", "global", "key", "examples"];
+pub(crate) const INTENT_KEYS: [&str; 7] = ["title", "go", "do", "speak", "global", "key", "examples"];
 pub(crate) const SLOT_KEYS: [&str; 9] =
     ["type", "length", "check", "options", "ask", "invalid", "read_back", "no_input", "no_match"];
 pub(crate) const TOOL_KEYS: [&str; 7] = ["method", "url", "body", "timeout_ms", "retry", "save_as", "filler"];
@@ -185,6 +185,17 @@ impl Loader {
         named
     }
 
+    /// A language of the flow by its code.
+    fn spoken(&mut self, node: Node<'_>) -> Option<Language> {
+        let code = node.text("\"speak\"", &mut self.report)?;
+        let language = code.parse().ok().filter(|language| self.languages.contains(language));
+        if language.is_none() {
+            let known = self.languages.iter().map(|language| language.code());
+            self.report.unknown(node.place(), "language", &code, known);
+        }
+        language
+    }
+
     fn intent(&mut self, field: &Field<'_>) -> Option<Intent> {
         let what = format!("intent \"{}\"", field.key);
         let fields = field.value.fields_of("intent", &INTENT_KEYS, &mut self.report)?;
@@ -196,8 +207,13 @@ impl Loader {
             Some(true) => Reach::Global,
             Some(false) | None => Reach::Listening,
         };
-        let leads = match (fields.node("do"), self.refer(&fields, "go", Refers::Step)) {
-            (Some(node), None) => match node.text("\"do\"", &mut self.report)?.as_str() {
+        let next = self.refer(&fields, "go", Refers::Step);
+        let leads = match (fields.node("do"), fields.node("speak"), next) {
+            (None, Some(node), next) => {
+                let language = self.spoken(node)?;
+                Some(Leads::Speak { language, next })
+            }
+            (Some(node), None, None) => match node.text("\"do\"", &mut self.report)?.as_str() {
                 "repeat" => Some(Leads::Repeat),
                 "wait" => Some(Leads::Wait),
                 other => {
@@ -205,9 +221,9 @@ impl Loader {
                     None
                 }
             },
-            (None, Some(step)) => Some(Leads::Step(step)),
-            (Some(_), Some(_)) | (None, None) => {
-                self.report.say(field.place, format!("{what} needs either \"go\" with a step or \"do\""));
+            (None, None, Some(step)) => Some(Leads::Step(step)),
+            (Some(_), _, _) | (None, None, None) => {
+                self.report.say(field.place, format!("{what} needs one of \"go\" with a step, \"do\" and \"speak\""));
                 None
             }
         };

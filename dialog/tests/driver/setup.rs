@@ -8,6 +8,7 @@ use dialog::Setup;
 pub(crate) fn setup(language: Language, caller: &str) -> Setup {
     Setup {
         language,
+        languages: Vec::new(),
         agent_language: Language::En,
         caller: Pii::new(caller.to_owned()),
         config: BTreeMap::from([

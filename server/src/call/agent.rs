@@ -99,9 +99,9 @@ impl AgentSide {
         }
     }
 
-    pub(super) fn hear(&mut self, frame: &AudioFrame, at: Moment) {
+    pub(super) fn hear(&mut self, frame: &AudioFrame, sent_rms: f32, at: Moment) {
         if let Some(ear) = self.ear() {
-            ear.hear(frame, at);
+            ear.hear(frame, sent_rms, at);
         }
     }
 
@@ -288,7 +288,7 @@ impl Call {
         }
         phone.state = PhoneState::Bridged;
         let language = self.house.brief_language();
-        phone.ear = Some(Ear::new(&self.house, self.id, phone.leg, language, self.notes.clone()));
+        phone.ear = Some(Ear::new(&self.house, (self.id, phone.leg), language, &[], self.notes.clone()));
         let (agent, leg) = (phone.agent.clone(), phone.leg);
         info!(call_id = %self.id, %agent, "Agent joined");
         self.chronicle.record(CallEvent::Bridged { agent, leg });

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::agent::AgentSide;
+use super::barge_in::BargeIn;
 use super::ear::Ear;
 use super::signalling::{LegMedia, MediaError, rtp_config};
 use super::speaking::Speaking;
@@ -75,6 +76,9 @@ pub(crate) async fn answer(house: Arc<House>, arrival: InboundCall) -> Result<()
 fn begin(house: Arc<House>, arrival: InboundCall) -> Result<(Call, Inlets, String), AnswerError> {
     let route = house.config.route(&arrival.to);
     let (flow_name, language) = (route.flow.to_owned(), route.language);
+    // Nobody is answered in a language without a voice.
+    let spoken = house.mouth.languages();
+    let languages: Vec<_> = route.languages.iter().copied().filter(|language| spoken.contains(language)).collect();
     let flow = house.flows.get(&flow_name).ok_or_else(|| AnswerError::NoFlow(flow_name.clone()))?.clone();
     let (media, socket) = LegMedia::reserve(&house, Some(arrival.source.ip()))?;
     let negotiated = match &arrival.offer {
@@ -96,19 +100,22 @@ fn begin(house: Arc<House>, arrival: InboundCall) -> Result<(Call, Inlets, Strin
     let now = house.clock.now();
     let setup = Setup {
         language,
+        languages,
         agent_language: house.brief_language(),
         caller: arrival.from.clone(),
         config: house.flow_config(),
         today: jiff::Zoned::now().date(),
         seed: rand::random(),
     };
+    let mind = Conversation::new(flow, setup, now);
     let caller = CallerSide {
-        ear: Ear::new(&house, id, LegId::CALLER, language, notes.clone()),
+        ear: Ear::new(&house, (id, LegId::CALLER), mind.language(), mind.languages(), notes.clone()),
         handle: arrival.leg,
         media,
         socket: Some(socket),
         sound_at: now,
         speaking: Speaking::default(),
+        floor: BargeIn::default(),
         protected: VecDeque::new(),
         farewell: None,
     };
@@ -119,7 +126,7 @@ fn begin(house: Arc<House>, arrival: InboundCall) -> Result<(Call, Inlets, Strin
         caller,
         agent: AgentSide::default(),
         line,
-        mind: Conversation::new(flow, setup, now),
+        mind,
         notes,
         turns: Turns::default(),
         recording: None,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use asr::{
-    Bot, DecodeId, Decoded, DropReason, Expect, LanguageChoice, Listener, ListenerConfig, ListenerOutput,
-    RecognizerError, UnclearReason, Vad,
+    Bot, DecodeId, Decoded, DropReason, EchoGuard, Expect, LanguageChoice, Listener, ListenerConfig, ListenerOutput,
+    Origin, RecognizerError, UnclearReason, Vad,
 };
 use call::{AudioFrame, CallId, Language, LegId, Moment, Pii, Speaker, Utterance};
 use dialog::Expectation;
@@ -20,7 +20,9 @@ pub(crate) struct Ear {
     call: CallId,
     leg: LegId,
     speaker: Speaker,
+    languages: Vec<Language>,
     vad: Vad,
+    echo: EchoGuard,
     listener: Listener,
     ears: Ears,
     notes: mpsc::Sender<Note>,
@@ -33,6 +35,8 @@ pub(crate) struct Ear {
 /// What an ear has found.
 #[derive(Debug)]
 pub(crate) enum EarOutput {
+    /// What the turn so far seems to say; it may still change.
+    Guess { text: Pii<String> },
     /// A turn and its words, with what they cost.
     Heard { utterance: Utterance, silence_wait: Duration, decode: Duration },
     /// A sound that was no speech after all: a cough, a door.
@@ -46,15 +50,24 @@ pub(crate) enum EarOutput {
 }
 
 impl Ear {
-    /// An ear for one leg of a call.
-    pub(crate) fn new(house: &House, call: CallId, leg: LegId, language: Language, notes: mpsc::Sender<Note>) -> Self {
+    /// An ear for one leg of a call, whose speaker is expected to speak `language` and may speak any of `languages`.
+    pub(crate) fn new(
+        house: &House,
+        (call, leg): (CallId, LegId),
+        language: Language,
+        languages: &[Language],
+        notes: mpsc::Sender<Note>,
+    ) -> Self {
         let speaker = if leg == LegId::CALLER { Speaker::Caller } else { Speaker::Agent };
-        let listener = Listener::new(ListenerConfig::default(), LanguageChoice::Fixed(language));
+        let languages = languages.to_vec();
+        let listener = Listener::new(ListenerConfig::default(), choice(language, &languages));
         Self {
             call,
             leg,
             speaker,
+            languages,
             vad: house.vad.stream(),
+            echo: EchoGuard::new(),
             listener,
             ears: house.ears.clone(),
             notes,
@@ -63,9 +76,13 @@ impl Ear {
         }
     }
 
-    /// Hears 20 ms.
-    pub(crate) fn hear(&mut self, frame: &AudioFrame, at: Moment) {
+    /// Hears 20 ms, while sound as loud as `sent_rms` is sent.
+    pub(crate) fn hear(&mut self, frame: &AudioFrame, sent_rms: f32, at: Moment) {
         let speech = self.vad.push(frame);
+        let speech = match self.echo.hear(sent_rms, frame, self.listener.is_in_turn()) {
+            Origin::Echo => 0.0,
+            Origin::Line => speech,
+        };
         self.listener.handle_frame(frame, speech, at);
         self.heard_at = at;
     }
@@ -74,7 +91,7 @@ impl Ear {
     pub(crate) fn finish(&mut self) {
         for _ in 0..FINISH_FRAMES {
             let at = self.heard_at + AudioFrame::DURATION;
-            self.hear(&AudioFrame::SILENCE, at);
+            self.hear(&AudioFrame::SILENCE, 0.0, at);
         }
     }
 
@@ -92,7 +109,7 @@ impl Ear {
             Expectation::Digits { min, max } => Expect::Digits { min: digits(min), max: digits(max) },
             Expectation::YesNo => Expect::YesNo,
         };
-        self.listener.expect(expect, LanguageChoice::Fixed(language), None);
+        self.listener.expect(expect, choice(language, &self.languages), None);
     }
 
     /// Whether the bot is on the line now.
@@ -128,6 +145,10 @@ impl Ear {
                     let done = move |result| drop(notes.try_send(Note::Decoded { leg, id, result }));
                     self.ears.decode((self.call, self.leg), id, kind, request, done);
                 }
+                ListenerOutput::Guess { text, confidence } if confidence >= GUESS_MIN => {
+                    return Some(EarOutput::Guess { text });
+                }
+                ListenerOutput::Guess { .. } => {}
                 ListenerOutput::Heard { text, confidence, language, span, silence_wait, decode, speculation: _ } => {
                     let utterance =
                         Utterance { speaker: self.speaker, span, text, confidence, language, emotion: None };
@@ -151,6 +172,12 @@ impl Ear {
     }
 }
 
+/// How the recogniser is told of a speaker's languages.
+fn choice(expected: Language, spoken: &[Language]) -> LanguageChoice {
+    let others: Vec<_> = spoken.iter().copied().filter(|language| *language != expected).collect();
+    if others.is_empty() { LanguageChoice::Fixed(expected) } else { LanguageChoice::Likely { expected, others } }
+}
+
 impl Drop for Ear {
     /// However the leg ends, nobody decodes for it any more.
     fn drop(&mut self) {
@@ -158,5 +185,7 @@ impl Drop for Ear {
     }
 }
 
+/// Guesses less likely than this are no reason to stop for.
+const GUESS_MIN: f32 = 0.5;
 /// Silence after which every turn is over: three seconds.
 const FINISH_FRAMES: usize = 150;

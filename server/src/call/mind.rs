@@ -10,6 +10,7 @@ use media::Progress;
 use tracing::warn;
 use tts::VoiceError;
 
+use super::barge_in::{Prompt, Yield};
 use super::ear::EarOutput;
 use super::speaking::{Ending, Saying, SpeakingOutput};
 use super::{Call, Note};
@@ -161,36 +162,55 @@ impl Call {
                 self.turns.heard(silence_wait, decode, now);
                 let Utterance { text, language, confidence, emotion, .. } = utterance;
                 self.think(Input::Heard { text, language, confidence, emotion });
-                self.set_loudness(Loudness::Full);
+                self.turn_over();
             }
-            EarOutput::Noise => self.set_loudness(Loudness::Full),
-            EarOutput::Partial { text } => {
-                self.chronicle.record(CallEvent::PartialHeard { text });
-                if self.may_interrupt() {
-                    self.stop_speaking();
+            EarOutput::Guess { text } => {
+                if self.mind.gives_way_to(text.reveal()) {
+                    let floor = self.caller.floor.words(self.prompt());
+                    self.give_way(floor);
                 }
             }
+            EarOutput::Noise => {
+                // A prompt that has stopped for words which were none is asked again.
+                if self.caller.floor.has_stopped() {
+                    self.think(Input::Unclear);
+                }
+                self.turn_over();
+            }
+            EarOutput::Partial { text } => self.chronicle.record(CallEvent::PartialHeard { text }),
             EarOutput::SpeechStarted => {
-                if self.may_interrupt() {
-                    self.set_loudness(Loudness::Ducked);
-                }
+                let floor = self.caller.floor.speech_started(self.prompt(), self.house.clock.now());
+                self.give_way(floor);
                 self.think(Input::SpeechStarted);
             }
             EarOutput::Unclear => {
-                self.set_loudness(Loudness::Full);
                 if !self.agent.is_bridged() {
                     self.think(Input::Unclear);
                 }
+                self.turn_over();
             }
         }
     }
 
-    /// Whether the caller may talk over what is being said now.
-    fn may_interrupt(&self) -> bool {
-        self.caller.speaking.is_busy() && self.caller.protected.is_empty()
+    fn turn_over(&mut self) {
+        let floor = self.caller.floor.turn_over();
+        self.give_way(floor);
     }
 
-    fn set_loudness(&mut self, loudness: Loudness) {
+    /// Whether the caller may talk over what is being said now.
+    fn prompt(&self) -> Prompt {
+        let yields = self.caller.speaking.is_busy() && self.caller.protected.is_empty();
+        if yields { Prompt::Yields } else { Prompt::Fixed }
+    }
+
+    /// Does with the prompt what [`BargeIn`](super::barge_in::BargeIn) has decided.
+    pub(super) fn give_way(&mut self, floor: Option<Yield>) {
+        let loudness = match floor {
+            None => return,
+            Some(Yield::Duck) => Loudness::Ducked,
+            Some(Yield::Resume) => Loudness::FullAgain,
+            Some(Yield::Stop) => return self.stop_speaking(),
+        };
         if let Err(error) = self.line.set_loudness(LegId::CALLER, loudness) {
             self.fail_media(&error);
         }

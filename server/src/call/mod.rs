@@ -5,6 +5,7 @@
 
 mod agent;
 mod answering;
+mod barge_in;
 mod ear;
 mod mind;
 mod signalling;
@@ -26,6 +27,7 @@ use tracing::{info, warn};
 pub(crate) use self::answering::answer;
 
 use self::agent::AgentSide;
+use self::barge_in::BargeIn;
 use self::ear::Ear;
 use self::speaking::Speaking;
 use self::turns::Turns;
@@ -102,6 +104,8 @@ struct CallerSide {
     /// When the last sound came.
     sound_at: Moment,
     speaking: Speaking,
+    /// Who gives way when both speak.
+    floor: BargeIn,
     /// Prompts the caller may not talk over, by the mind's id.
     protected: VecDeque<u64>,
     /// A hang-up that waits until what is being said is out.
@@ -153,11 +157,17 @@ impl Call {
     /// The earliest moment at which anything wants to be woken.
     fn next_alarm(&self) -> Moment {
         let farewell = self.caller.farewell.as_ref().and_then(|(_, at)| *at);
-        [self.mind.poll_timeout(), self.caller.ear.poll_timeout(), self.agent.poll_timeout(), farewell]
-            .into_iter()
-            .flatten()
-            .chain(self.gone_at())
-            .fold(self.limit.moment(), Moment::min)
+        [
+            self.mind.poll_timeout(),
+            self.caller.ear.poll_timeout(),
+            self.agent.poll_timeout(),
+            self.caller.floor.poll_timeout(),
+            farewell,
+        ]
+        .into_iter()
+        .flatten()
+        .chain(self.gone_at())
+        .fold(self.limit.moment(), Moment::min)
     }
 
     /// When a caller whose phone sends nothing is taken for gone; never while on hold.
@@ -180,6 +190,8 @@ impl Call {
             self.mind.handle_timeout(now);
         }
         self.caller.ear.handle_timeout(now);
+        let floor = self.caller.floor.handle_timeout(now);
+        self.give_way(floor);
         self.agent.handle_timeout(now);
         if let Some((reason, Some(at))) = &self.caller.farewell
             && *at <= now
@@ -197,12 +209,12 @@ impl Call {
                     self.think(Input::Digit(digit));
                 }
             }
-            WireEvent::Frame { leg, frame, at } => {
+            WireEvent::Frame { leg, frame, sent_rms, at } => {
                 if leg == LegId::CALLER {
                     self.caller.sound_at = at;
-                    self.caller.ear.hear(&frame, at);
+                    self.caller.ear.hear(&frame, sent_rms, at);
                 } else {
-                    self.agent.hear(&frame, at);
+                    self.agent.hear(&frame, sent_rms, at);
                 }
             }
             WireEvent::Progress { leg, progress, at } => {

@@ -27,6 +27,8 @@ pub struct Route<'a> {
     pub flow: &'a str,
     /// The language the call begins in.
     pub language: Language,
+    /// Those the caller may speak.
+    pub languages: &'a [Language],
 }
 
 impl Config {
@@ -36,6 +38,10 @@ impl Config {
         Route {
             flow: number.and_then(|number| number.flow.as_deref()).unwrap_or(&self.dialog.flow),
             language: number.and_then(|number| number.language).unwrap_or(self.speech.language),
+            languages: number
+                .map(|number| number.languages.as_slice())
+                .filter(|languages| !languages.is_empty())
+                .unwrap_or(&self.speech.languages),
         }
     }
 
@@ -145,6 +151,14 @@ impl Config {
         for (place, number) in self.numbers.iter().enumerate() {
             if number.called.is_empty() {
                 broken.push(rule(format!("number.{place}.called"), "is empty", "write the number that is called"));
+            }
+            let language = number.language.unwrap_or(self.speech.language);
+            if !number.languages.is_empty() && !number.languages.contains(&language) {
+                broken.push(rule(
+                    format!("number.{place}.languages"),
+                    format!("its calls begin in \"{language}\", which is not among them"),
+                    format!("add \"{language}\", or set `language` to one of them"),
+                ));
             }
             if called[..place].contains(&number.called.as_str()) {
                 let message = format!("\"{}\" stands in an earlier [[number]]", number.called);

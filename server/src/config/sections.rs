@@ -307,6 +307,9 @@ pub struct Number {
     /// The language its calls begin in; `speech.language` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
+    /// The languages its callers may speak; `speech.languages` when left out, and with a single one nothing is detected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<Language>,
 }
 
 /// `[[agent]]`: a person who takes calls.

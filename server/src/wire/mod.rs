@@ -44,6 +44,8 @@ pub enum WireEvent {
         leg: LegId,
         /// The sound.
         frame: AudioFrame,
+        /// The loudness of what was sent to the leg a beat before, as [`AudioFrame::rms`]: its echo comes back later.
+        sent_rms: f32,
         /// When it left the jitter buffer.
         at: Moment,
     },
@@ -86,6 +88,8 @@ pub enum Loudness {
     Ducked,
     /// As recorded.
     Full,
+    /// As recorded, and what was lowered is said again from its beginning.
+    FullAgain,
 }
 
 /// Commands of a call to its media thread.
@@ -202,7 +206,7 @@ impl Line {
         self.send(Command::Stop { line: self.id, leg })
     }
 
-    /// Lowers or restores the loudness of what plays to a leg.
+    /// Lowers what plays to a leg, which then ends with the present clip, or lets it go on.
     ///
     /// # Errors
     /// As [`Wire::open`].

@@ -53,6 +53,7 @@ struct Leg {
     rtp: Box<RtpSession>,
     playout: Playout,
     heard: Option<AudioFrame>,
+    sent_rms: f32,
 }
 
 impl Worker {
@@ -90,7 +91,7 @@ impl Worker {
         match command {
             Command::AddLeg { line, leg, socket, rtp } => {
                 if let Some(line) = self.lines.get_mut(&line) {
-                    line.legs.push(Leg { id: leg, socket, rtp, playout: Playout::new(), heard: None });
+                    line.legs.push(Leg { id: leg, socket, rtp, playout: Playout::new(), heard: None, sent_rms: 0.0 });
                 }
             }
             Command::Bridge { line, one, other } => {
@@ -114,6 +115,7 @@ impl Worker {
             Command::Loudness { line, leg, loudness } => self.with_leg(line, leg, |leg| match loudness {
                 Loudness::Ducked => leg.playout.duck(DUCK_DB),
                 Loudness::Full => leg.playout.restore(),
+                Loudness::FullAgain => leg.playout.resume(),
             }),
             Command::Open { line, events } => {
                 let legs = Vec::with_capacity(LEGS_EXPECTED);
@@ -189,7 +191,7 @@ impl LineState {
             leg.tell_digits(now, &self.events);
             if let Some(frame) = leg.heard {
                 // A full queue drops sound: the call is behind, and waiting here would hurt every other call.
-                let _ = self.events.try_send(WireEvent::Frame { leg: leg.id, frame, at: now });
+                let _ = self.events.try_send(WireEvent::Frame { leg: leg.id, frame, sent_rms: leg.sent_rms, at: now });
             }
         }
         let mut to_caller = AudioFrame::SILENCE;
@@ -238,6 +240,7 @@ impl Leg {
     /// Sends this beat's packet and returns the sound in it.
     fn speak(&mut self, bridged: Option<AudioFrame>, now: Moment, events: &mpsc::Sender<WireEvent>) -> AudioFrame {
         let frame = self.playout.frame().or(bridged).unwrap_or(AudioFrame::SILENCE);
+        self.sent_rms = frame.rms();
         self.tell_progress(now, events);
         let mut packet = [0; media::PACKET_MAX];
         if let Some(out) = self.rtp.packet(&frame, &mut packet) {
