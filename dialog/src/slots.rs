@@ -10,6 +10,7 @@ mod digits;
 mod english;
 mod mandarin;
 mod speech;
+mod tongue;
 
 pub use amounts::{Amount, Currency, amount};
 pub use answers::{YesNo, is_backchannel, yes_no};
@@ -18,3 +19,4 @@ pub use digits::{Dictated, code, digits, luhn_digit, luhn_valid, phone};
 
 pub(crate) use answers::{begins_with_answer, holds_phrase};
 pub(crate) use digits::corrects;
+pub(crate) use tongue::wished_language;

@@ -252,9 +252,13 @@ fn silence_is_asked_about_twice_in_other_words() {
         En,
         "wait: 7000
          bot: I did not hear anything. How can I help
-         wait: 11500
+         wait: 9500
+         silent:
+         wait: 4500
          bot: I still cannot hear you
-         wait: 11500
+         wait: 13500
+         silent:
+         wait: 5000
          bot: connecting you
          person: NotUnderstood",
     );
@@ -325,6 +329,13 @@ fn another_wish_in_mid_question_is_followed() {
 fn the_caller_chooses_the_language() {
     check(En, "user: 我的订单到哪里了\nbot: 订单号");
     check(Zh, "user: where is my order please\nbot: order number");
+}
+
+#[test]
+fn a_language_that_is_asked_for_is_spoken_from_then_on() {
+    check(En, "user: where is my order\nbot: order number\nuser: can we speak Chinese please\nbot: 订单号");
+    check(Zh, "user: 我的订单到哪里了\nbot: 订单号\nuser: 我不会说中文\nbot: order number");
+    check(En, "user: 请说中文\nbot: 请问有什么可以帮您");
 }
 
 #[test]

@@ -31,7 +31,12 @@ impl Conversation {
         if text.trim().is_empty() || confidence.is_nan() || confidence < HEARD_MIN {
             return self.unclear(now);
         }
+        let asked_in = self.language;
         self.follow_language(text, language);
+        let wished = slots::wished_language(text, &self.languages).filter(|wished| *wished != asked_in);
+        if let Some(language) = wished {
+            return self.change_language(language, None, now);
+        }
         match self.wait.clone() {
             Wait::CallbackNumber => self.callback_number_heard(text, now),
             Wait::CallbackOffer => self.callback_offer_heard(text, now),
