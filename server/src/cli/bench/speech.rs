@@ -30,7 +30,7 @@ use crate::telemetry;
 
 /// Arguments of `hotline bench speech`.
 #[derive(Debug, Args)]
-pub(super) struct SpeechArgs {
+pub(in crate::cli) struct SpeechArgs {
     /// The languages to measure: en, zh or all
     #[arg(long, default_value = "all")]
     lang: Languages,
@@ -168,7 +168,7 @@ async fn call_all(
     let languages: Vec<_> = args.lang.0.iter().copied().filter(|&one| speakers.speaks(one)).collect();
     let mut references: [Arc<[i16]>; 2] = [Arc::default(), Arc::default()];
     if args.only.contains(&Part::TalkOver) {
-        for &language in languages.iter().filter(|_| speakers.voice(Language::En).is_some()) {
+        for &language in languages.iter().filter(|&&language| speakers.voice(language).is_some()) {
             references[language as usize] = trial::reference(language, house.uri(language)).await?.into();
         }
     }

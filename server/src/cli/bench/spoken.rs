@@ -22,7 +22,7 @@ use crate::engines;
 
 /// Arguments of `hotline bench voices`.
 #[derive(Debug, Args)]
-pub(super) struct VoicesArgs {
+pub(in crate::cli) struct VoicesArgs {
     /// The voices to measure: en, zh or all
     #[arg(long, default_value = "all")]
     lang: Languages,
