@@ -54,11 +54,10 @@ impl BenchHouse {
         let mut calls = HashMap::new();
         for path in journals {
             let (_, events) = journal::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            let caller = events.iter().find_map(|record| match &record.event {
-                CallEvent::Created { from, .. } => Some(from.reveal().clone()),
-                _ => None,
-            });
-            if let Some(caller) = caller {
+            let created = |record: &EventRecord| {
+                if let CallEvent::Created { from, .. } = &record.event { Some(from.reveal().clone()) } else { None }
+            };
+            if let Some(caller) = events.iter().find_map(created) {
                 calls.insert(caller, events);
             }
         }

@@ -102,15 +102,14 @@ impl<'a> Turns<'a> {
     fn read(events: &'a [EventRecord]) -> Self {
         let mut turns = Self { said: Vec::new(), latency: None, steps: Vec::new() };
         for record in events {
-            match &record.event {
-                CallEvent::Said { utterance } if utterance.speaker == Speaker::Caller => {
-                    turns.said.push((record.unix_ms, utterance.confidence, utterance.text.reveal()));
-                }
-                CallEvent::StepEntered { step } => turns.steps.push(step),
-                CallEvent::TurnCompleted { latency, .. } => {
-                    turns.latency.get_or_insert(*latency);
-                }
-                _ => {}
+            if let CallEvent::Said { utterance } = &record.event
+                && utterance.speaker == Speaker::Caller
+            {
+                turns.said.push((record.unix_ms, utterance.confidence, utterance.text.reveal()));
+            } else if let CallEvent::StepEntered { step } = &record.event {
+                turns.steps.push(step);
+            } else if let CallEvent::TurnCompleted { latency, .. } = &record.event {
+                turns.latency.get_or_insert(*latency);
             }
         }
         turns

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::figures::{Calibration, Spread, WordErrors};
 use super::level::{Failure, LevelFigures};
-use super::speech::SpeechReport;
+use super::speech::{Machine, SpeechReport};
 use super::trial::{Trial, wav_file};
 
 /// Prints all figures.
@@ -16,6 +16,13 @@ use super::trial::{Trial, wav_file};
 /// When nobody reads.
 pub(super) fn print(found: &SpeechReport) -> Result<()> {
     let mut out = std::io::stdout().lock();
+    let Machine { cores, load_before } = found.machine;
+    if let Some(load) = load_before.filter(|&load| load > cores as f64 / 2.0) {
+        writeln!(
+            out,
+            "Other work had the machine (load {load:.1} on {cores} cores): times are longer than they should be"
+        )?;
+    }
     for language in &found.without_voice {
         writeln!(out, "{language}: there is no voice yet, so nothing was measured")?;
     }

@@ -93,9 +93,28 @@ impl std::str::FromStr for Languages {
     }
 }
 
+/// What a run was measured on.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Machine {
+    pub(super) cores: usize,
+    /// Programs that wanted a core in the minute before the run, on the average; `None` where the machine does not say.
+    pub(super) load_before: Option<f64>,
+}
+
+impl Machine {
+    fn look() -> Self {
+        let load = std::fs::read_to_string("/proc/loadavg").ok();
+        Self {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            load_before: load.and_then(|load| load.split_whitespace().next()?.parse().ok()),
+        }
+    }
+}
+
 /// All figures of a run.
 #[derive(Debug, Serialize)]
 pub(super) struct SpeechReport {
+    pub(super) machine: Machine,
     /// Languages that were asked for and have no voice and no recordings.
     pub(super) without_voice: Vec<Language>,
     pub(super) decode: Vec<DecodeFigures>,
@@ -114,7 +133,8 @@ pub(super) async fn run(args: SpeechArgs, settings: Settings) -> Result<ExitCode
     let (languages, without_voice): (Vec<_>, Vec<_>) =
         args.lang.0.iter().partition(|&&language| speakers.speaks(language));
     let set: Vec<_> = all.into_iter().filter(|one| languages.contains(&one.language)).collect();
-    let mut found = SpeechReport { without_voice, decode: Vec::new(), levels: Vec::new(), failures: Vec::new() };
+    let (machine, decode, levels, failures) = (Machine::look(), Vec::new(), Vec::new(), Vec::new());
+    let mut found = SpeechReport { machine, without_voice, decode, levels, failures };
     if args.only.contains(&Part::Decode) {
         let bar = bar(decode::count(&set, &speakers, args.quick), "utterances decoded");
         found.decode = decode::decode(&set, &speakers, &settings, args.quick, &|| bar.inc(1))?;
