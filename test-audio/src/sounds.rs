@@ -70,7 +70,7 @@ const FORMANTS: [(f64, f64); 3] = [(520.0, 200.0), (1_450.0, 300.0), (2_700.0, 4
 /// The explosive phase.
 const BURST_MS: f64 = 40.0;
 /// Chosen so that the burst is about as loud as speech.
-const COUGH_LEVEL: f64 = 14_000.0;
+const COUGH_LEVEL: f64 = 5_000.0;
 
 #[cfg(test)]
 mod tests {

@@ -123,6 +123,6 @@ mod tests {
         config.speech.workers = 3;
         let own = configure(config, Path::new("somewhere"));
         assert_eq!((own.speech.workers, own.route("bench-zh").language), (3, Language::Zh));
-        assert_eq!((own.route("bench-en").flow, own.data.folder), ("bench", PathBuf::from("somewhere/data")));
+        assert_eq!((own.route("bench-en").flow, own.data.folder.as_path()), ("bench", Path::new("somewhere/data")));
     }
 }
