@@ -29,7 +29,7 @@ check: tools lint deny ## Fast: format, clippy, docs, unit tests
 
 bench: setup ## Measure; the figures are explained in docs/benchmarks.md
 	$(HOTLINE) bench speech
-	$(HOTLINE) bench speech --telephone
+	$(HOTLINE) bench voices
 	cargo bench -p media --bench frame
 	cargo bench -p tts --bench speak
 

@@ -13,6 +13,7 @@ use sip_bridge::Transport;
 use tokio::sync::mpsc;
 
 use crate::ear::{Ear, Noticed};
+use crate::echo::LineEffects;
 use crate::gap::{Stretch, stretches};
 use crate::phone::{CallError, Phone, PhoneEvent, Route};
 use crate::report::{CallProgress, CallReport, EndedBy, Outcome, TurnReport};
@@ -36,6 +37,8 @@ pub struct CallPlan {
     pub record: Option<PathBuf>,
     /// What the caller speaks, best first.
     pub codecs: Vec<Codec>,
+    /// How the caller's line spoils what is sent, as with an echo of what is heard.
+    pub line: LineEffects,
 }
 
 /// The simulated caller.
@@ -67,7 +70,7 @@ impl Caller {
         let route = Route::find(&plan.to, plan.transport).await?;
         let door = route.open_door(plan.transport).await?;
         let ringing = || tell(&progress, CallProgress::Ringing);
-        let phone = Phone::dial(&door, &route, &plan.from, &plan.codecs, Listener::Frames, ringing).await;
+        let phone = Phone::dial(&door, &route, &plan.from, &plan.codecs, Listener::Frames, plan.line, ringing).await;
         let phone = match phone {
             Ok(phone) => phone,
             Err(error) => {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use sip_bridge::{Door, Transport};
 use tokio::task::JoinSet;
 
+use crate::echo::LineEffects;
 use crate::phone::{CallError, Phone, Route};
 use crate::report::{EndedBy, RtpReport};
 use crate::wire::Listener;
@@ -107,7 +108,8 @@ pub async fn load(plan: LoadPlan) -> Result<LoadReport, CallError> {
 }
 
 async fn one_call(door: &Door, route: &Route, plan: &LoadPlan) -> LoadCall {
-    match Phone::dial(door, route, &plan.from, &plan.codecs, Listener::Nobody, || {}).await {
+    let line = LineEffects::default();
+    match Phone::dial(door, route, &plan.from, &plan.codecs, Listener::Nobody, line, || {}).await {
         Ok(mut phone) => {
             let ended_by = phone.stay(plan.hold).await.unwrap_or(EndedBy::Us);
             let wire = phone.hang_up("load finished").await;

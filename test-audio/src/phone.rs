@@ -10,6 +10,7 @@ use sip_bridge::sdp::{self, LocalMedia, Offer};
 use sip_bridge::{Dial, Door, DoorConfig, DoorError, InboundCall, LegError, LegEvent, LegHandle, Side, Transport};
 use tokio::net::{UdpSocket, lookup_host};
 
+use crate::echo::LineEffects;
 use crate::report::EndedBy;
 use crate::wire::{Listener, Tick, Wire, WireError, WirePort, WireReport};
 
@@ -133,6 +134,7 @@ impl Phone {
         from: &str,
         codecs: &[Codec],
         listener: Listener,
+        line: LineEffects,
         mut ringing: impl FnMut(),
     ) -> Result<Self, CallError> {
         let (port, local) = open_media(route.local, codecs)?;
@@ -153,7 +155,7 @@ impl Phone {
                     if agreed.is_err() {
                         leg.hang_up("unusable answer").await;
                     }
-                    let wire = port.start(&agreed?, listener)?;
+                    let wire = port.start(&agreed?, listener, line)?;
                     return Ok(Self { leg, wire, local });
                 }
                 Some(LegEvent::Failed { code, reason }) => return Err(CallError::Refused { code, reason }),
@@ -187,7 +189,7 @@ impl Phone {
                 confirmed_answer(&mut leg, &local).await?
             }
         };
-        let wire = port.start(&agreed, Listener::Frames)?;
+        let wire = port.start(&agreed, Listener::Frames, LineEffects::default())?;
         Ok(Self { leg, wire, local })
     }
 

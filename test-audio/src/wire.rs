@@ -18,6 +18,8 @@ use tokio::sync::mpsc;
 
 use crate::arrivals::Arrivals;
 use crate::dice::Dice;
+use crate::echo::{EchoPath, LineEffects};
+use crate::line::Losses;
 use crate::report::RtpReport;
 
 /// A port for sound, open before anybody is told its number.
@@ -36,7 +38,7 @@ pub(crate) enum Listener {
 /// 20 ms of a call.
 #[derive(Debug)]
 pub(crate) struct Tick {
-    /// What we sent.
+    /// What we said; an echo that was sent with it is left out.
     pub(crate) said: AudioFrame,
     /// What we heard; silence when nothing came.
     pub(crate) heard: AudioFrame,
@@ -89,7 +91,7 @@ impl WirePort {
     }
 
     /// Starts the beat.
-    pub(crate) fn start(self, agreed: &Negotiated, listener: Listener) -> Result<Wire, WireError> {
+    pub(crate) fn start(self, agreed: &Negotiated, listener: Listener, line: LineEffects) -> Result<Wire, WireError> {
         let entropy = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
         let mut dice = Dice::new(entropy ^ (u64::from(self.socket.local_addr()?.port()) << 48));
         let mut session = RtpSession::new(RtpConfig {
@@ -111,6 +113,8 @@ impl WirePort {
             arrivals: Arrivals::default(),
             keys: VecDeque::new(),
             keying: Keying::Idle,
+            echo: line.echo.map(EchoPath::new),
+            losses: line.loss.map(|(pattern, seed)| Losses::new(pattern, seed)),
             orders,
             ticks: (listener == Listener::Frames).then_some(ticks),
             report: WireReport::default(),
@@ -192,6 +196,8 @@ struct Beat {
     arrivals: Arrivals,
     keys: VecDeque<char>,
     keying: Keying,
+    echo: Option<EchoPath>,
+    losses: Option<Losses>,
     orders: Receiver<Order>,
     ticks: Option<mpsc::Sender<Tick>>,
     report: WireReport,
@@ -279,7 +285,11 @@ impl Beat {
         }
         let keys_done = self.press_keys();
         let said = self.playout.frame().unwrap_or(AudioFrame::SILENCE);
-        if let Some(out) = self.session.packet(&said, &mut self.packet) {
+        let sent = self.echo.as_mut().map_or(said, |echo| echo.mix(&heard, &said));
+        let is_lost = self.losses.as_mut().is_some_and(Losses::next_is_lost);
+        if let Some(out) = self.session.packet(&sent, &mut self.packet)
+            && !is_lost
+        {
             // A packet the machine cannot send is lost, like any other.
             let _lost = self.socket.send_to(&self.packet[..out.len], out.to);
         }

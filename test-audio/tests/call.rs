@@ -11,8 +11,8 @@ use std::time::Duration;
 use call::{Codec, Language, Pcm, SampleRate};
 use sip_bridge::Transport;
 use test_audio::{
-    Agent, AgentPlan, CallError, CallPlan, CallProgress, CallReport, Caller, EndedBy, LoadPlan, Outcome, Pickup,
-    Scenario, load,
+    Agent, AgentPlan, CallError, CallPlan, CallProgress, CallReport, Caller, Echo, EndedBy, LineEffects, LoadPlan,
+    Outcome, Pickup, Scenario, load,
 };
 use tokio::sync::mpsc;
 
@@ -53,6 +53,22 @@ async fn a_call_goes_both_ways_and_is_recorded_on_both_sides() {
     let gaps = test_audio::gap::turn_gaps(&sound.channels[0], &sound.channels[1], sound.rate);
     let measured: Vec<_> = gaps.iter().map(|gap| Some(gap.gap_ms)).collect();
     assert_eq!(measured, report.turns.iter().map(|turn| turn.gap_ms).collect::<Vec<_>>(), "report and file agree");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_hears_its_own_voice_back_from_a_phone_with_an_echo() {
+    let agent = agent(Transport::Udp, Pickup::After(Duration::ZERO), &["b", "d"]).await;
+    // The caller says one thing and is answered twice: the agent takes the echo of its first answer for a turn.
+    let scenario = "turns:\n  - user: a\n    barge_in: true\n    expect: { event: response, within_ms: 5000, \
+                    text_contains: b }\n  - expect: { event: response, within_ms: 5000, text_contains: d }\n";
+    let echo = Some(Echo { delay: Duration::from_millis(200), attenuation_db: 6.0 });
+    let mut plan = plan(agent.uri(), Transport::Udp, scenario, None);
+    plan.line = LineEffects { echo, loss: None };
+    let (news, _unread) = mpsc::channel(64);
+    let report = Caller::place(plan, Arc::new(mouth), Arc::new(ears), news).await.unwrap();
+    assert_eq!(report.outcome, Outcome::Helped, "{report:?}");
+    let heard_by_agent = agent.close().await.remove(0);
+    assert_eq!([&heard_by_agent.heard[0].text, &heard_by_agent.heard[1].text], ["a", "b"], "the second is its own");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +169,15 @@ async fn agent(transport: Transport, pickup: Pickup, lines: &[&str]) -> Agent {
 
 fn plan(to: String, transport: Transport, scenario: &str, record: Option<std::path::PathBuf>) -> CallPlan {
     let scenario = Scenario::parse("s.yaml", &format!("name: s\n{scenario}")).unwrap();
-    CallPlan { to, from: "caller".to_owned(), transport, scenario, record, codecs: vec![Codec::Pcmu, Codec::Pcma] }
+    CallPlan {
+        to,
+        from: "caller".to_owned(),
+        transport,
+        scenario,
+        record,
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
+        line: LineEffects::default(),
+    }
 }
 
 async fn call(

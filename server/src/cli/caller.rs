@@ -61,6 +61,7 @@ pub(super) async fn run(args: CallArgs, settings: Settings) -> Result<ExitCode> 
         scenario,
         record: args.record,
         codecs: vec![Codec::Pcmu, Codec::Pcma],
+        line: test_audio::LineEffects::default(),
     };
     let (progress, news) = mpsc::channel(NEWS_MAX);
     let printer = tokio::spawn(print_news(news, !args.json));

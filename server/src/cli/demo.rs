@@ -66,6 +66,7 @@ pub(super) async fn run(args: DemoArgs, settings: Settings) -> Result<ExitCode> 
         scenario: scenario(args.scenario.as_deref())?,
         record: None,
         codecs: vec![Codec::Pcmu, Codec::Pcma],
+        line: test_audio::LineEffects::default(),
     };
     let (news, _unread) = mpsc::channel(1);
     let telling = tokio::spawn(story::tell(http.clone(), serving.token()));

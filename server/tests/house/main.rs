@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot begin says so at once")]
 
 mod bad_input;
+mod bench;
 mod calls;
 mod fixture;
 mod signalling;
