@@ -3,5 +3,7 @@
 
 mod bad_input;
 mod calls;
+mod engines;
 mod fixture;
 mod signalling;
+mod talk;
