@@ -13,6 +13,7 @@ mod expect;
 mod gate;
 pub mod guard;
 mod listener;
+mod outside;
 mod pieces;
 mod queue;
 mod recognizer;
@@ -28,6 +29,7 @@ pub use echo::{EchoGuard, Origin};
 pub use expect::Expect;
 pub use guard::DropReason;
 pub use listener::{Bot, Listener, ListenerConfig, ListenerOutput, Speculation, UnclearReason};
+pub use outside::{Outside, without_words};
 pub use queue::{Abandoned, Admission, DecodeQueue, DecodeQueueConfig, DecodeTicket, QueueDepth, QueueTotals};
 pub use recognizer::{
     Cancel, DecodeId, DecodeKind, DecodeRequest, Decoded, LanguageChoice, Recognizer, RecognizerError, Segment, Verdict,

@@ -211,7 +211,7 @@ fn is_doubtful(decoded: &Decoded) -> bool {
 }
 
 /// Sound that cannot hold words and is not worth a decode.
-fn hopeless(samples: &[i16]) -> Option<DropReason> {
+pub(crate) fn hopeless(samples: &[i16]) -> Option<DropReason> {
     if samples.len() < SAMPLES_MIN {
         return Some(DropReason::TooShort);
     }

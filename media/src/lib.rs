@@ -30,4 +30,4 @@ pub use recorder::{RECORDING_FRAMES_MAX, Recorder, repair};
 pub use resample::{RATE_HZ_MAX, RATE_HZ_MIN, ResampleError, Resampler, resample};
 pub use rtp::{HEADER_LEN, Marker, PACKET_MAX, RtpError, RtpHeader, RtpPacket, RtpTime, SeqNo, Ssrc};
 pub use session::{EVENTS_MAX, MediaDirection, PacketOut, RtpConfig, RtpEvent, RtpSession, RtpStats, SessionError};
-pub use wav::{WAV_CHANNELS_MAX, WAV_SAMPLES_MAX, WavSound, read_wav, write_wav};
+pub use wav::{WAV_CHANNELS_MAX, WAV_SAMPLES_MAX, WavSound, parse_wav, read_wav, wav_bytes, write_wav};

@@ -1,5 +1,6 @@
 //! WAV files in and out, of every kind people have, through hound.
 
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use call::{Pcm, SampleRate};
@@ -45,6 +46,49 @@ impl WavSound {
 pub fn read_wav(path: impl AsRef<Path>) -> Result<WavSound, RecordError> {
     let path = path.as_ref();
     let reader = WavReader::open(path).map_err(|error| RecordError::from_hound(path, error))?;
+    read(reader, path)
+}
+
+/// Reads a WAV file that is in memory, as [`read_wav`] does. One whose header promises more than there is, as engines
+/// send that write the header before they know the length, is read to its end. Errors name it `the sound`.
+///
+/// # Errors
+/// As [`read_wav`].
+pub fn parse_wav(mut bytes: Vec<u8>) -> Result<WavSound, RecordError> {
+    shorten_data(&mut bytes);
+    let path = Path::new("the sound");
+    let reader = WavReader::new(Cursor::new(bytes)).map_err(|error| RecordError::from_hound(path, error))?;
+    read(reader, path)
+}
+
+/// Lets the header promise no more sound than there is, in whole frames.
+fn shorten_data(bytes: &mut [u8]) {
+    let mut at = RIFF_HEADER;
+    let mut frame = 1;
+    while let Some(&[a, b, c, d, l0, l1, l2, l3]) = bytes.get(at..at + CHUNK_HEADER) {
+        let (name, length) = ([a, b, c, d], u32::from_le_bytes([l0, l1, l2, l3]));
+        let body = at + CHUNK_HEADER;
+        if name == *b"fmt " {
+            if let Some(&[low, high]) = bytes.get(body + BLOCK_ALIGN..body + BLOCK_ALIGN + 2) {
+                frame = u32::from(u16::from_le_bytes([low, high])).max(1);
+            }
+        } else if name == *b"data" {
+            let there = u32::try_from(bytes.len() - body).unwrap_or(u32::MAX);
+            if length > there {
+                bytes[at + 4..body].copy_from_slice(&(there / frame * frame).to_le_bytes());
+            }
+            return;
+        }
+        // Chunks begin at even places.
+        let Some(next) = (length as usize).checked_next_multiple_of(2).and_then(|length| body.checked_add(length))
+        else {
+            return;
+        };
+        at = next;
+    }
+}
+
+fn read(reader: WavReader<impl Read>, path: &Path) -> Result<WavSound, RecordError> {
     let spec = reader.spec();
     let unsupported = || RecordError::Unsupported { path: path.to_owned() };
     let rate = SampleRate::new(spec.sample_rate).ok_or_else(unsupported)?;
@@ -98,11 +142,38 @@ pub fn write_wav(path: impl AsRef<Path>, sound: &Pcm) -> Result<(), RecordError>
     writer.finalize().map_err(failed)
 }
 
+/// The bytes of a mono WAV file of 16 bits.
+///
+/// # Errors
+/// [`RecordError::TooLong`] when its length does not fit into a WAV header.
+pub fn wav_bytes(sound: &Pcm) -> Result<Vec<u8>, RecordError> {
+    let too_long = || RecordError::TooLong { path: "the sound".into() };
+    let data = u32::try_from(sound.samples.len() * 2).ok().filter(|&data| data < u32::MAX - 36).ok_or_else(too_long)?;
+    let hz = sound.rate.hz();
+    let mut bytes = Vec::with_capacity(44 + data as usize);
+    bytes.extend_from_slice(b"RIFF");
+    bytes.extend_from_slice(&(36 + data).to_le_bytes());
+    // Whole numbers, one channel, and so many bytes a second, a frame, and bits a sample.
+    bytes.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    bytes.extend_from_slice(&hz.to_le_bytes());
+    bytes.extend_from_slice(&hz.saturating_mul(2).to_le_bytes());
+    bytes.extend_from_slice(b"\x02\0\x10\0data");
+    bytes.extend_from_slice(&data.to_le_bytes());
+    bytes.extend(sound.samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    Ok(bytes)
+}
+
 fn to_16_bits(sample: i32, bits: u32) -> i16 {
     if bits <= 16 { (sample << (16 - bits)) as i16 } else { (sample >> (bits - 16)) as i16 }
 }
 
 const CHUNK: usize = 4_096;
+/// `RIFF`, a length, `WAVE`.
+const RIFF_HEADER: usize = 12;
+/// A name and a length.
+const CHUNK_HEADER: usize = 8;
+/// Where the bytes of a frame stand in the chunk `fmt `.
+const BLOCK_ALIGN: usize = 12;
 
 #[cfg(test)]
 mod tests {
@@ -152,6 +223,33 @@ mod tests {
             check(bits, SampleFormat::Int);
         }
         check(32, SampleFormat::Float);
+    }
+
+    #[test]
+    fn sound_in_memory_is_read_even_when_its_header_promises_more() {
+        let whole = wav_bytes(&sound()).unwrap();
+        assert_eq!(parse_wav(whole.clone()).unwrap().mono(), sound());
+        let mut endless = whole.clone();
+        endless[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(parse_wav(endless).unwrap().mono(), sound());
+        let mut cut = whole.clone();
+        cut.truncate(whole.len() - 3);
+        let read = parse_wav(cut).unwrap().mono();
+        assert_eq!(read.samples, sound().samples[..sound().samples.len() - 2]);
+        for length in 0..44 {
+            assert!(parse_wav(whole[..length].to_vec()).is_err(), "{length} bytes are no WAV file");
+        }
+        let error = parse_wav(b"<html>busy</html>".to_vec()).unwrap_err();
+        assert!(error.to_string().starts_with("the sound is not a WAV file"), "{error}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_the_reader(header in 0usize..44, noise in proptest::collection::vec(0u8.., 0..200)) {
+            let mut bytes = wav_bytes(&sound()).unwrap()[..header].to_vec();
+            bytes.extend(noise);
+            let _ = parse_wav(bytes);
+        }
     }
 
     #[test]

@@ -1,13 +1,80 @@
 //! Loads the speech engines a configuration names, for the server and for the commands alike.
+//!
+//! The embedded engines are always there. Where an engine over HTTP is configured it is asked first, and the embedded
+//! one does what it leaves undone, in the middle of a call too.
+
+mod breaker;
+mod hear;
+mod remote;
+mod speak;
 
 use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use asr::{VadModel, Whisper, WhisperConfig};
+use asr::{Recognizer, VadModel, Whisper, WhisperConfig};
 use call::Language;
+use tracing::warn;
 use tts::{Hibari, Voice};
+
+use self::hear::HttpRecognizer;
+use self::remote::Outward;
+use self::speak::HttpVoice;
+use crate::config::{Config, Speech};
+
+/// The recogniser that calls use, as configured: the embedded one, behind one over HTTP where there is any.
+///
+/// # Errors
+/// When the model is missing, or HTTP cannot be prepared; the message names the way out.
+pub fn configured_recognizer(config: &Config, decodes_max: NonZeroU8) -> Result<Arc<dyn Recognizer>> {
+    let file = whisper_file(&config.models_folder(), config.speech.whisper.as_deref());
+    recognizer_over_http(&config.speech, recognizer(&file, decodes_max)?)
+}
+
+/// The voices that calls use, as configured: the embedded ones, behind those over HTTP where there are any.
+///
+/// # Errors
+/// As [`configured_recognizer`].
+pub fn configured_voices(config: &Config) -> Result<Vec<Arc<dyn Voice>>> {
+    voices_over_http(&config.speech, voices(&config.models_folder())?)
+}
+
+/// Puts the configured recogniser over HTTP, if there is one, before this one.
+///
+/// # Errors
+/// When HTTP cannot be prepared: no thread, or certificates that cannot be read.
+pub fn recognizer_over_http(speech: &Speech, embedded: Arc<dyn Recognizer>) -> Result<Arc<dyn Recognizer>> {
+    let Some(engine) = &speech.recognizer else { return Ok(embedded) };
+    let outward = Outward::start().context("cannot prepare HTTP for speech.recognizer")?;
+    Ok(Arc::new(HttpRecognizer::new(outward, engine, embedded)))
+}
+
+/// Puts the configured voices over HTTP, if there are any, before those of the same language.
+///
+/// # Errors
+/// As [`recognizer_over_http`].
+pub fn voices_over_http(speech: &Speech, mut voices: Vec<Arc<dyn Voice>>) -> Result<Vec<Arc<dyn Voice>>> {
+    if speech.voice.is_empty() {
+        return Ok(voices);
+    }
+    let outward = Outward::start().context("cannot prepare HTTP for speech.voice")?;
+    for (language, engine) in speech.voice.iter() {
+        let place = voices.iter().position(|voice| voice.language() == language);
+        let embedded = place.map(|place| voices.swap_remove(place));
+        if embedded.is_none() {
+            warn!(%language, "No embedded voice speaks this language: while the HTTP voice fails, nothing is heard");
+        }
+        voices.push(Arc::new(HttpVoice::new(outward.clone(), engine, language, embedded)));
+    }
+    Ok(voices)
+}
+
+/// The language whose letters a text is written in.
+pub fn written_language(text: &str) -> Language {
+    let is_han = |letter: char| matches!(letter, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}');
+    if text.contains(is_han) { Language::Zh } else { Language::En }
+}
 
 /// The recogniser of the house.
 ///

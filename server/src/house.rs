@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::desk_room::DeskRoom;
 use crate::ears::Ears;
 use crate::engines;
+use crate::guests::Guests;
 use crate::models;
 use crate::mouth::Mouth;
 use crate::records::Records;
@@ -35,6 +36,8 @@ pub(crate) struct House {
     pub(crate) door: Door,
     pub(crate) wire: Wire,
     pub(crate) ears: Ears,
+    /// Lends the engines to others.
+    pub(crate) guests: Guests,
     pub(crate) vad: VadModel,
     pub(crate) mouth: Mouth,
     pub(crate) tools: Tools,
@@ -60,11 +63,12 @@ impl House {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let decodes = if config.speech.workers == 0 { cores } else { config.speech.workers.into() };
         let decodes = u8::try_from(decodes).ok().and_then(NonZeroU8::new).unwrap_or(NonZeroU8::MAX);
-        let whisper = engines::whisper_file(&folder, config.speech.whisper.as_deref());
-        let recognizer = engines::recognizer(&whisper, decodes)?;
+        let recognizer = engines::configured_recognizer(&config, decodes)?;
         let vad = engines::voice_activity(&folder)?;
-        let mouth = Mouth::start(engines::voices(&folder)?, cores.min(VOICE_THREADS_MAX))?;
+        let voices = engines::configured_voices(&config)?;
         let ears = Ears::start(recognizer, decodes)?;
+        let guests = Guests::start(ears.clone(), &voices, decodes).context("cannot start a thread for guests")?;
+        let mouth = Mouth::start(voices, cores.min(VOICE_THREADS_MAX))?;
         let ports = PortPool::new(config.media_listen(), config.media.ports.ports(), rand::random());
         let workers = if config.media.workers == 0 { cores.div_ceil(2) } else { config.media.workers.into() };
         let wire = Wire::start(workers, ports, clock)?;
@@ -81,6 +85,7 @@ impl House {
             door,
             wire,
             ears,
+            guests,
             vad,
             mouth,
             tools: Tools::new().context("cannot prepare HTTP for tools")?,

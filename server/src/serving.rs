@@ -63,6 +63,7 @@ impl Serving {
             live,
             agents: house.desk.agents(),
             readiness: readiness.clone(),
+            guests: house.guests.clone(),
             metrics,
             token,
             closing: closing.clone(),

@@ -57,6 +57,7 @@ pub fn metrics() -> Result<PrometheusHandle, TelemetryError> {
 pub fn metrics_builder() -> Result<PrometheusBuilder, TelemetryError> {
     Ok(PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(TURN_LATENCY.to_owned()), &TURN_BUCKETS_S)?
+        .set_buckets_for_metric(Matcher::Full(ENGINE_SECONDS.to_owned()), &TOOL_BUCKETS_S)?
         .set_buckets_for_metric(Matcher::Full(TOOL_SECONDS.to_owned()), &TOOL_BUCKETS_S)?)
 }
 
@@ -122,6 +123,14 @@ pub(crate) fn observe_webhook(outcome: &'static str) {
     counter!("hotline_webhooks_total", "outcome" => outcome).increment(1);
 }
 
+/// Notes what became of a request to a speech engine over HTTP, and how long it took when it was sent.
+pub(crate) fn observe_engine(engine: &'static str, outcome: &'static str, took: std::time::Duration) {
+    counter!("hotline_engine_requests_total", "engine" => engine, "outcome" => outcome).increment(1);
+    if !took.is_zero() {
+        histogram!(ENGINE_SECONDS, "engine" => engine, "outcome" => outcome).record(took.as_secs_f64());
+    }
+}
+
 fn observe_turn(latency: &TurnLatency) {
     let TurnLatency { silence_wait_ms, decode_ms, mind_ms, first_audio_ms } = *latency;
     let parts = [
@@ -151,6 +160,7 @@ fn describe() {
     describe_counter!("hotline_calls_answered_total", "Calls answered, by codec");
     describe_counter!("hotline_calls_started_total", "Calls that came in or went out");
     describe_counter!("hotline_calls_total", "Calls that have ended, by direction and who ended them");
+    describe_counter!("hotline_engine_requests_total", "Requests to speech engines over HTTP, by what became of them");
     describe_counter!("hotline_intents_total", "Intents understood");
     describe_counter!("hotline_recordings_failed_total", "Recordings that could not be written");
     describe_counter!("hotline_tool_calls_failed_total", "Business systems that did not answer as they should");
@@ -161,6 +171,7 @@ fn describe() {
     describe_counter!("hotline_utterances_total", "Finished utterances, by speaker and language");
     describe_counter!("hotline_webhooks_total", "Webhooks, by what became of them");
     describe_gauge!("hotline_calls_live", "Calls that live now");
+    describe_histogram!(ENGINE_SECONDS, metrics::Unit::Seconds, "How long speech engines over HTTP took");
     describe_histogram!(TOOL_SECONDS, metrics::Unit::Seconds, "How long business systems took");
     describe_histogram!(
         TURN_LATENCY,
@@ -208,6 +219,7 @@ fn seconds(span_ms: u64) -> f64 {
     span_ms as f64 / 1_000.0
 }
 
+const ENGINE_SECONDS: &str = "hotline_engine_seconds";
 const TOOL_SECONDS: &str = "hotline_tool_seconds";
 const TURN_LATENCY: &str = "hotline_turn_latency_seconds";
 /// Fine where a caller begins to notice, coarse above.

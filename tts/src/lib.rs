@@ -5,6 +5,7 @@
 //! [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and codes as words.
 
 mod clause;
+mod estimate;
 mod finish;
 mod hibari;
 mod marks;
@@ -15,6 +16,7 @@ mod tone;
 mod voice;
 
 pub use clause::{BREAK_MAX, CLAUSE_CHARS_MAX, Clause, clauses};
+pub use estimate::{estimated_marks, without_markup};
 pub use hibari::Hibari;
 pub use normalize::Normalizer;
 pub use tone::ToneVoice;

@@ -15,7 +15,7 @@ use clap::Args;
 use sip_bridge::Transport;
 use test_audio::shop::{self, Faults, Stock};
 use test_audio::{Agent, AgentPlan, CallPlan, CallReport, Caller, Outcome, Scenario};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -96,6 +96,23 @@ fn scenario(file: Option<&std::path::Path>) -> Result<Scenario> {
     })
 }
 
+/// Opens the sample shop, unless something listens where the configuration expects a backend. Returns its address.
+///
+/// # Errors
+/// When no port is free.
+pub(super) async fn open_shop_if_needed(config: &mut Config, closing: CancellationToken) -> Result<Option<String>> {
+    let backend = config.dialog.vars.get("backend").and_then(|url| url.strip_prefix("http://"));
+    // What cannot be told from an address without a lookup is somebody's own.
+    let Some(Ok(address)) = backend.map(|address| address.trim_end_matches('/').parse::<SocketAddr>()) else {
+        return Ok(None);
+    };
+    let answers = tokio::time::timeout(BACKEND_WAIT, TcpStream::connect(address)).await;
+    if matches!(answers, Ok(Ok(_))) || !address.ip().is_loopback() {
+        return Ok(None);
+    }
+    open_shop(config, closing).await.map(Some)
+}
+
 /// Opens the sample shop where the configuration expects a backend, or anywhere when that port is taken.
 async fn open_shop(config: &mut Config, closing: CancellationToken) -> Result<String> {
     let configured = config.dialog.vars.get("backend").and_then(|url| url.strip_prefix("http://")?.parse().ok());
@@ -148,6 +165,8 @@ fn print_invitation(sip: &str, http: &str, backend: &str) -> Result<()> {
 
 /// What the caller of the demo does.
 const DEMO_SCENARIO: &str = include_str!("../../../test-audio/scenarios/order-status-then-agent.yaml");
+/// How long a backend may take to take a connection.
+const BACKEND_WAIT: Duration = Duration::from_secs(1);
 /// How long after the call its last events may take.
 const STORY_WAIT: Duration = Duration::from_secs(10);
 /// Sample orders named at the end.

@@ -8,6 +8,7 @@ mod flow;
 mod serve;
 mod speech;
 mod story;
+mod talk;
 mod voices;
 
 use std::io::Write;
@@ -58,6 +59,8 @@ enum Command {
     Serve,
     /// Speak a text into a WAV file
     Speak(speech::SpeakArgs),
+    /// Speak to the bot with this machine's microphone and speaker
+    Talk(talk::TalkArgs),
     /// Write down what is said in WAV files
     Transcribe(speech::TranscribeArgs),
     /// Show what the mind makes of a sentence
@@ -126,6 +129,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Models(command) => crate::models::run(&command, &settings()?.models).map(|()| ExitCode::SUCCESS),
         Command::Serve => block_on(serve::run(settings()?)),
         Command::Speak(args) => speech::speak(&args, &settings()?).map(|()| ExitCode::SUCCESS),
+        Command::Talk(args) => block_on(talk::run(args, settings()?)),
         Command::Transcribe(args) => speech::transcribe(&args, &settings()?).map(|()| ExitCode::SUCCESS),
         Command::Understand(args) => flow::understand(&args, &settings()?).map(|()| ExitCode::SUCCESS),
     }

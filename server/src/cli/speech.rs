@@ -56,10 +56,10 @@ struct SegmentLine<'a> {
 /// # Errors
 /// When the model cannot be loaded, or after all files when any could not be read.
 pub(super) fn transcribe(args: &TranscribeArgs, settings: &Settings) -> Result<()> {
-    let whisper = engines::recognizer(&settings.whisper_file(), NonZeroU8::MIN)?;
+    let recognizer = engines::configured_recognizer(&settings.config, NonZeroU8::MIN)?;
     let mut failed = 0;
     for file in &args.files {
-        if let Err(error) = transcribe_file(file, args, whisper.as_ref()) {
+        if let Err(error) = transcribe_file(file, args, recognizer.as_ref()) {
             failed += 1;
             writeln!(std::io::stderr(), "{}: {error:#}", file.display())?;
         }
@@ -147,7 +147,7 @@ struct Spoken {
 /// # Errors
 /// When there is no voice for the language, nothing can be spoken, or the file cannot be written.
 pub(super) fn speak(args: &SpeakArgs, settings: &Settings) -> Result<()> {
-    let voices = engines::voices(&settings.models)?;
+    let voices = engines::configured_voices(&settings.config)?;
     let Some(voice) = voices.iter().find(|voice| voice.language() == args.lang) else {
         bail!("there is no voice for language {} yet; voices speak: en", args.lang);
     };

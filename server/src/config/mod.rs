@@ -4,6 +4,7 @@
 //! nearest known key and a way out, because the person who meets it is usually not the person who wrote this.
 
 mod command;
+mod engines;
 mod load;
 mod problem;
 mod rules;
@@ -11,6 +12,7 @@ mod sections;
 mod values;
 
 pub use command::{ConfigCommand, run};
+pub use engines::{HttpRecognizer, HttpVoice, HttpVoices, SoundFormat, TranscriptFormat};
 pub use problem::{ConfigError, ConfigProblem};
 pub use rules::Route;
 pub use sections::{

@@ -143,6 +143,16 @@ impl Config {
         if distinct.len() < speech.languages.len() {
             broken.push(rule("speech.languages", "a language stands there twice", "write each once"));
         }
+        let recognizer = speech.recognizer.iter().map(|engine| ("speech.recognizer.url".to_owned(), &engine.url));
+        let voices = speech.voice.iter();
+        let voices = voices.map(|(language, engine)| (format!("speech.voice.{language}.url"), &engine.url));
+        for (key, url) in recognizer.chain(voices) {
+            // What stands there is printed and logged; a key must not be.
+            if url.as_str().contains(['?', '#', '@']) {
+                let hint = "write the address alone, and the key as `key = \"${NAME}\"` beside it";
+                broken.push(rule(key, "holds more than an address", hint));
+            }
+        }
         check_flow_name("dialog.flow", &self.dialog.flow, broken);
     }
 

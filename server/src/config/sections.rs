@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use call::{AgentId, Language};
 use serde::{Deserialize, Serialize};
 
+use super::engines::{HttpRecognizer, HttpVoices};
 use super::values::{CallsMax, HttpUrl, Listener, Millis, PortRange, Seconds, Secret, SipUri};
 
 /// The whole configuration. Made by [`Config::load`]; `Config::default()` is what holds without a file.
@@ -165,11 +166,25 @@ pub struct Speech {
     /// Another Whisper model in ggml format, instead of the one fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whisper: Option<PathBuf>,
+    /// A recogniser reached over HTTP, before the embedded one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recognizer: Option<HttpRecognizer>,
+    /// Voices reached over HTTP, before the embedded ones.
+    #[serde(skip_serializing_if = "HttpVoices::is_empty")]
+    pub voice: HttpVoices,
 }
 
 impl Default for Speech {
     fn default() -> Self {
-        Self { models: None, workers: 0, language: Language::En, languages: all_languages(), whisper: None }
+        Self {
+            models: None,
+            workers: 0,
+            language: Language::En,
+            languages: all_languages(),
+            whisper: None,
+            recognizer: None,
+            voice: HttpVoices::default(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{calls, events, recordings, service};
+use super::{calls, events, recordings, service, speech};
 
 /// The whole description, as `/openapi.json` serves it.
 pub fn document() -> Document {
@@ -16,7 +16,8 @@ pub fn document() -> Document {
     info(
         title = "Hotline",
         description = "Calls as they happen and as they were. Times ending in `unix_ms` are milliseconds since 1970 \
-            (UTC); errors are RFC 9457 problems with a `way_out`.",
+            (UTC); errors are RFC 9457 problems with a `way_out`, but \
+            below `/v1/audio/` they are as in OpenAI's interface.",
     ),
     paths(
         calls::detail,
@@ -31,6 +32,8 @@ pub fn document() -> Document {
         service::metrics,
         service::openapi,
         service::ready,
+        speech::speak,
+        speech::transcribe,
     ),
     security(("token" = []), ()),
     modifiers(&Token),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 use utoipa::ToSchema;
 
+use super::openai;
 use crate::journal::JournalError;
 use crate::store::StoreError;
 
@@ -57,8 +58,10 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self)).into_response();
+        let mut response = (status, Json(&self)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        // For paths that tell it in another shape.
+        response.extensions_mut().insert(self);
         response
     }
 }
@@ -85,29 +88,37 @@ impl From<JournalError> for Problem {
     }
 }
 
-/// Makes every error a problem, also those that layers and extractors make of themselves.
+/// Makes every error a problem, also those that layers and extractors make of themselves; where OpenAI's interface is
+/// spoken, it is told in that shape.
 pub(super) async fn shape(request: Request, next: Next) -> Response {
+    let as_openai = request.uri().path().starts_with(openai::PATHS);
     let response = next.run(request).await;
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let is_shaped = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
-    if !is_error || is_shaped {
+    if !is_error || is_shaped && !as_openai {
         return response;
     }
-    let (detail, way_out) = match status {
-        StatusCode::METHOD_NOT_ALLOWED => ("This path does not take this method.", "See /openapi.json."),
-        StatusCode::NOT_FOUND => ("There is nothing at this path.", "See /openapi.json for what there is."),
-        StatusCode::PAYLOAD_TOO_LARGE => ("The request's body is too long.", "No request needs a long body."),
-        StatusCode::REQUEST_TIMEOUT => ("The answer took too long.", "Try again, or ask for less at once."),
-        _ => ("The request could not be served.", "See /openapi.json for what is expected."),
-    };
-    let mut shaped = Problem::new(status, detail, way_out).into_response();
+    let problem = response.extensions().get().cloned().unwrap_or_else(|| of_status(status));
+    let mut shaped = if as_openai { openai::response(&problem) } else { problem.into_response() };
     for name in [ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE] {
         if let Some(value) = response.headers().get(&name) {
             shaped.headers_mut().insert(name, value.clone());
         }
     }
     shaped
+}
+
+/// The problem of a status that nobody gave words to.
+fn of_status(status: StatusCode) -> Problem {
+    let (detail, way_out) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => ("This path does not take this method.", "See /openapi.json."),
+        StatusCode::NOT_FOUND => ("There is nothing at this path.", "See /openapi.json for what there is."),
+        StatusCode::PAYLOAD_TOO_LARGE => ("The request's body is too long.", "Send less, see /openapi.json."),
+        StatusCode::REQUEST_TIMEOUT => ("The answer took too long.", "Try again, or ask for less at once."),
+        _ => ("The request could not be served.", "See /openapi.json for what is expected."),
+    };
+    Problem::new(status, detail, way_out)
 }
 
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";

@@ -12,11 +12,17 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::events::{self, Watchers};
 use super::state::HttpState;
-use super::{calls, guard, problem, recordings, service};
+use super::{calls, guard, problem, recordings, service, speech};
 
 /// The whole interface.
 pub fn router(state: HttpState) -> Router {
     let shared = Shared { state: state.clone(), watchers: Watchers::default() };
+    let speech = Router::new()
+        .route("/v1/audio/speech", post(speech::speak))
+        .route("/v1/audio/transcriptions", post(speech::transcribe))
+        .layer(DefaultBodyLimit::max(speech::SOUND_BYTES_MAX))
+        .layer(RequestBodyLimitLayer::new(speech::SOUND_BYTES_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, speech::SPEECH_WAIT));
     Router::new()
         .route("/", get(service::index))
         .route("/healthz", get(service::health))
@@ -34,6 +40,7 @@ pub fn router(state: HttpState) -> Router {
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         // The head of an answer; bodies and WebSockets have bounds of their own.
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER_WAIT))
+        .merge(speech)
         .layer(from_fn_with_state(state, guard::check))
         .layer(from_fn(problem::shape))
         .with_state(shared)
@@ -58,7 +65,7 @@ impl FromRef<Shared> for Watchers {
     }
 }
 
-/// No request needs a body so far.
+/// No request but those with sound needs a body so far.
 const BODY_BYTES_MAX: usize = 64 * 1_024;
 /// How long an answer may take to begin.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);

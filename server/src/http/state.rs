@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::live::LiveCalls;
 use crate::config::Secret;
+use crate::guests::Guests;
 use crate::journal::Folders;
 use crate::store::Store;
 
@@ -28,6 +29,8 @@ pub struct HttpState {
     pub agents: watch::Receiver<Vec<AgentStatus>>,
     /// Whether calls can be taken.
     pub readiness: Readiness,
+    /// The speech engines, as far as callers leave them.
+    pub guests: Guests,
     /// The counters of the house.
     pub metrics: PrometheusHandle,
     /// What clients must show; `None` lets everybody in who comes from this machine.

@@ -9,7 +9,7 @@ use test_audio::shop::{self, Faults, Stock};
 use crate::fixture::{TestHouse, hotline, repository, run, text, write};
 
 /// A sample shop on a port of its own; returns the configuration that points to it.
-fn open_shop() -> String {
+pub(crate) fn open_shop() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();

@@ -17,7 +17,7 @@ pub(crate) struct TestHouse {
     pub(crate) sip: SocketAddr,
     pub(crate) http: SocketAddr,
     child: Option<Child>,
-    _alone: MutexGuard<'static, ()>,
+    _alone: Option<MutexGuard<'static, ()>>,
 }
 
 impl TestHouse {
@@ -31,7 +31,17 @@ impl TestHouse {
     /// Writes the folder and configuration without starting the server.
     pub(crate) fn prepare(name: &str, more: &str) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
-        let alone = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::furnish(name, more, Some(TURN.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Starts another server while this one is there, as a part of the same test.
+    pub(crate) fn beside(&self, name: &str, more: &str) -> Self {
+        let mut house = Self::furnish(name, more, None);
+        house.launch();
+        house
+    }
+
+    fn furnish(name: &str, more: &str, alone: Option<MutexGuard<'static, ()>>) -> Self {
         let folder = std::env::temp_dir().join(format!("hotline-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for the test");
         let (sip, http) = (free_udp_and_tcp(), free_tcp());
@@ -49,12 +59,17 @@ impl TestHouse {
 
     /// Starts the server in its folder, and waits until it is ready.
     pub(crate) fn launch(&mut self) {
+        self.launch_with(&[]);
+    }
+
+    /// The same, where asking whether it is ready takes more arguments of curl, such as a token.
+    pub(crate) fn launch_with(&mut self, curl: &[&str]) {
         let log = std::fs::File::create(self.folder.join("log.txt")).expect("a log");
         let child = hotline(&self.folder).arg("serve").stderr(log).stdout(Stdio::null()).spawn();
         self.child = Some(child.expect("the server starts"));
         let deadline = Instant::now() + READY_WAIT;
         while Instant::now() < deadline {
-            if self.get("/readyz").is_some() {
+            if self.ask("/readyz", curl).is_some() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -86,12 +101,20 @@ impl TestHouse {
 
     /// Asks for JSON; `None` unless the answer is a success.
     pub(crate) fn get(&self, path: &str) -> Option<Value> {
+        let answer = self.ask(path, &[])?;
+        Some(serde_json::from_slice(&answer).unwrap_or(Value::Null))
+    }
+
+    fn ask(&self, path: &str, curl: &[&str]) -> Option<Vec<u8>> {
         let url = format!("http://{}{path}", self.http);
-        let output = Command::new("curl").args(["-sf", "--max-time", "5", &url]).output().expect("curl is installed");
-        if !output.status.success() {
-            return None;
-        }
-        Some(serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
+        let mut command = Command::new("curl");
+        let output = command.args(["-sf", "--max-time", "5", &url]).args(curl).output().expect("curl is installed");
+        output.status.success().then_some(output.stdout)
+    }
+
+    /// Asks for text; empty unless the answer is a success.
+    pub(crate) fn text(&self, path: &str) -> String {
+        String::from_utf8_lossy(&self.ask(path, &[]).unwrap_or_default()).into_owned()
     }
 
     /// Waits until `path` answers something for which `wanted` holds.

@@ -4,5 +4,7 @@
 mod bad_input;
 mod bench;
 mod calls;
+mod engines;
 mod fixture;
 mod signalling;
+mod talk;

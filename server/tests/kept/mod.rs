@@ -4,14 +4,18 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
 
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use asr::Scripted;
 use call::{
     AgentId, CallEvent, CallId, Codec, Direction, Emotion, EventRecord, Handoff, HandoffReason, HangupBy, Language,
     LegId, Moment, Mood, Pii, SessionId, SlotValue, Span, Speaker, TriedStep, TurnLatency, Utterance,
 };
+use server::ears::Ears;
+use server::guests::Guests;
 use server::http::{self, AgentState, AgentStatus, CallControl, Feed, HttpState, LiveCalls, Readiness};
 use server::journal::{Folders, Header, Journal, dated_path};
 use server::store::{Projector, ProjectorTask, Store};
@@ -21,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tts::ToneVoice;
 
 /// Words that must never be seen in a log.
 pub(crate) const PRIVATE: [&str; 5] =
@@ -167,6 +172,7 @@ impl Keeping {
             live: live.clone(),
             agents,
             readiness: readiness.clone(),
+            guests: guests(),
             metrics: telemetry::metrics_builder().unwrap().build_recorder().handle(),
             token: token.map(|token| token.to_owned().try_into().unwrap()),
             closing: closing.clone(),
@@ -217,6 +223,15 @@ impl Keeping {
         (status, response.json().await.unwrap())
     }
 }
+
+/// Engines that hear one line and speak in tones.
+fn guests() -> Guests {
+    let ears = Ears::start(Arc::new(Scripted::new([HEARD])), NonZeroU8::MIN).unwrap();
+    Guests::start(ears, &[Arc::new(ToneVoice::default())], NonZeroU8::MIN).unwrap()
+}
+
+/// What those engines hear.
+pub(crate) const HEARD: &str = "where is my order";
 
 impl TestCall {
     /// As the house does it: in the journal first, then told.

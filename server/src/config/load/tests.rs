@@ -11,7 +11,7 @@ const REFERENCE: &str = include_str!("../../../../docs/configuration.md");
 fn parse(text: &str) -> Result<Config, String> {
     let variable = |name: &str| match name {
         "TOKEN" => Some("0123456789abcdef".to_owned()),
-        "HOTLINE_TOKEN" | "HOTLINE_WEBHOOK_SECRET" => Some("a secret for the sample".to_owned()),
+        "HOTLINE_SPEECH_KEY" | "HOTLINE_TOKEN" | "HOTLINE_WEBHOOK_SECRET" => Some("a secret for the sample".to_owned()),
         "EMPTY" => Some(String::new()),
         _ => None,
     };
@@ -55,8 +55,22 @@ fn sample_in_full() -> String {
 fn the_sample_and_the_reference_name_every_field() {
     let full = sample_in_full();
     parse(&full).unwrap();
-    let sections =
-        ["sip", "media", "http", "data", "recording", "speech", "dialog", "transfer", "limits", "log", "webhook"];
+    let sections = [
+        "sip",
+        "media",
+        "http",
+        "data",
+        "recording",
+        "speech",
+        "speech.recognizer",
+        "speech.voice.en",
+        "speech.voice.zh",
+        "dialog",
+        "transfer",
+        "limits",
+        "log",
+        "webhook",
+    ];
     let headers = sections.map(|name| format!("[{name}]")).into_iter().chain(["[[number]]".into(), "[[agent]]".into()]);
     for header in headers {
         // The parser itself lists the keys it knows, so a field that is added is asked for here by itself.
@@ -67,7 +81,8 @@ fn the_sample_and_the_reference_name_every_field() {
         let section = after.split("\n[").next().unwrap();
         let name = header.trim_matches(['[', ']']);
         for key in keys {
-            let is_table = after.contains(&format!("\n[{name}.{key}]\n"));
+            let is_table =
+                [']', '.'].iter().any(|behind| format!("\n{after}").contains(&format!("\n[{name}.{key}{behind}")));
             assert!(is_table || format!("\n{section}").contains(&format!("\n{key} = ")), "{name}.{key} in the sample");
             assert!(REFERENCE.contains(&format!("`{name}.{key}`")), "{name}.{key} in docs/configuration.md");
         }
@@ -101,6 +116,9 @@ fn rules_between_fields_are_told_all_at_once() {
     check(text, &["hotline.toml:2:10:", "http.token is required", "HOTLINE_TOKEN", "sip: udp and tcp are both off"]);
     check("[media]\nports = \"20000-20010\"\n", &[":2:9:", "room for 6 legs", "sip.calls_max"]);
     check("[sip]\nudp = \"0.0.0.0:5060\"\n[media]\nlisten = \"127.0.0.1\"\n", &[":4:10:", "media.listen"]);
+    let engine =
+        "[speech.recognizer]\nurl = \"https://key@speech.example\"\n[speech.voice.zh]\nurl = \"http://a/v1?k=1\"\n";
+    check(engine, &[":2:7:", "speech.recognizer.url: holds more", ":4:7:", "speech.voice.zh.url", "key = "]);
     check("[speech]\nlanguages = [\"zh\"]\n", &["speech.language", "not among"]);
     check("[dialog]\nflow = \"../etc/passwd\"\n", &[":2:8:", "plain name"]);
     check("[[number]]\ncalled = \"1\"\n[[number]]\ncalled = \"1\"\n", &[":4:10:", "number.1.called"]);
@@ -141,6 +159,21 @@ fn a_number_has_its_own_flow_and_language() {
     assert_eq!(config.route("9500"), Route { flow: "survey", language: call::Language::Zh });
     assert_eq!(config.route("1234"), Route { flow: "after-sales", language: call::Language::En });
     assert_eq!(config.flow_names().into_iter().collect::<Vec<_>>(), ["after-sales", "survey"]);
+}
+
+#[test]
+fn an_engine_needs_an_address_and_has_defaults_for_the_rest() {
+    let config = parse("[speech.recognizer]\nurl = \"http://127.0.0.1:9000\"\n").unwrap();
+    let engine = config.speech.recognizer.unwrap();
+    assert_eq!((engine.model.as_str(), engine.response_format.as_str()), ("whisper-1", "verbose_json"));
+    assert!(config.speech.voice.is_empty());
+    check("[speech.recognizer]\nmodel = \"x\"\n", &["speech.recognizer", "\"url\" is missing"]);
+    check("[speech.voice.fr]\nurl = \"http://a\"\n", &["speech.voice.fr", "known here: en, zh"]);
+    check("[speech.voice.en]\nurl = \"ftp://a\"\n", &[":2:7:", "speech.voice.en.url", "not a web address"]);
+    check(
+        "[speech.voice.en]\nurl = \"http://a\"\nresponse_format = \"mp3\"\n",
+        &[":3:19:", "speech.voice.en.response_format", "unknown value \"mp3\""],
+    );
 }
 
 #[test]
