@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use call::Language;
+use call::{Language, markup};
 
 use super::check;
 use super::read::{Field, Fields, Node, Place, Report, document, language};
@@ -403,10 +403,19 @@ impl Loader {
     fn wordings(&mut self, node: Node<'_>, what: &str, also: &'static [&'static str]) -> Wordings {
         let mut wordings = Wordings::default();
         for (language, texts) in self.per_language(node, what) {
-            let parse = |(text, place): (String, Place)| self.template(&text, place, also);
+            let parse = |(text, place): (String, Place)| self.spoken(&text, place, also);
             wordings.0.insert(language, texts.into_iter().filter_map(parse).collect());
         }
         wordings
+    }
+
+    /// A template whose text is spoken and may have markup.
+    fn spoken(&mut self, text: &str, place: Place, also: &'static [&'static str]) -> Option<Template> {
+        let template = self.template(text, place, also)?;
+        for problem in markup::check(&template.outline()) {
+            self.report.hint(place, problem.message, problem.hint);
+        }
+        Some(template)
     }
 
     fn template(&mut self, text: &str, place: Place, also: &'static [&'static str]) -> Option<Template> {
