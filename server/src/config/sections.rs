@@ -165,11 +165,20 @@ pub struct Speech {
     /// Another Whisper model in ggml format, instead of the one fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whisper: Option<PathBuf>,
+    /// Whether an angry or sad caller is spoken to slower and softer.
+    pub soothe: bool,
 }
 
 impl Default for Speech {
     fn default() -> Self {
-        Self { models: None, workers: 0, language: Language::En, languages: all_languages(), whisper: None }
+        Self {
+            models: None,
+            workers: 0,
+            language: Language::En,
+            languages: all_languages(),
+            whisper: None,
+            soothe: true,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::live::LiveCalls;
 use crate::config::Secret;
 use crate::journal::Folders;
+use crate::mouth::Prepared;
 use crate::store::Store;
 
 /// What the web interface is given. Cheap to copy.
@@ -26,6 +27,8 @@ pub struct HttpState {
     pub live: LiveCalls,
     /// The people who take calls, kept up to date by the desk.
     pub agents: watch::Receiver<Vec<AgentStatus>>,
+    /// How far the rendering of fixed prompts is.
+    pub prompts: watch::Receiver<Prepared>,
     /// Whether calls can be taken.
     pub readiness: Readiness,
     /// The counters of the house.

@@ -1,64 +1,34 @@
-//! The voices' threads: text in, frames for the wire out, with fixed prompts kept in memory.
+//! The voices' threads: text in, frames for the wire out, with fixed prompts kept in memory and on disk.
 //!
-//! Rendering takes milliseconds to a second, so it has threads of its own and a bounded queue. A prompt said in every
-//! call is rendered once, at start-up.
+//! Rendering takes milliseconds to a second, so it has threads of its own and bounded queues. A prompt said in every
+//! call is rendered once, in the background, while calls are taken; a call that needs it sooner has it rendered at once.
 
-use std::collections::HashMap;
+mod cache;
+mod lanes;
+mod rendered;
+mod shelf;
+
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use call::{AudioFrame, Language, Pii, SampleRate};
 use dialog::PromptKind;
+use serde::Serialize;
 use thiserror::Error;
+use tokio::sync::watch;
 use tracing::warn;
-use tts::{Speech, Style, Voice, VoiceError};
+use tts::{Part, Style, Voice, VoiceError};
+use utoipa::ToSchema;
 
-/// A clause as sound, ready for the wire.
-#[derive(Debug)]
-pub struct Rendered {
-    /// 20 ms each.
-    pub frames: Arc<[AudioFrame]>,
-    /// Where words end, in order.
-    pub marks: Vec<FrameMark>,
-}
+pub use self::rendered::{FrameMark, Rendered};
 
-/// Where a word ends, in the text and in the sound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FrameMark {
-    /// Byte offset just behind the word.
-    pub end_byte: usize,
-    /// Frames from the beginning until the word is out.
-    pub end_frame: usize,
-}
-
-impl Rendered {
-    /// How many bytes of `text` a listener has heard after `frames`. A word counts when all of it was sent.
-    pub fn bytes_heard(&self, frames: usize, text: &str) -> usize {
-        if frames >= self.frames.len() {
-            return text.len();
-        }
-        let heard = self.marks.iter().take_while(|mark| mark.end_frame <= frames).last();
-        heard.map_or(0, |mark| mark.end_byte.min(text.len()))
-    }
-
-    /// Sound for the wire, followed by so much silence.
-    fn new(speech: &Speech, pause: Duration) -> Option<Self> {
-        let mut pcm = media::resample(&speech.pcm, AudioFrame::RATE).ok()?;
-        let silence = pause.as_millis() as usize * (AudioFrame::RATE.hz() as usize / 1_000);
-        pcm.samples.resize(pcm.samples.len() + silence, 0);
-        let frames: Arc<[AudioFrame]> = pcm.frames()?.into();
-        let per_frame = speech.pcm.rate.samples_per_frame();
-        let to_frame = |mark: &tts::Mark| FrameMark {
-            end_byte: mark.end_byte,
-            end_frame: mark.end_sample.div_ceil(per_frame).min(frames.len()),
-        };
-        let marks = speech.marks.iter().map(to_frame).collect();
-        Some(Self { frames, marks })
-    }
-}
+use self::cache::{Cache, Key};
+use self::lanes::{Done, Duty, Job, Lanes, Task};
+use self::shelf::Shelf;
 
 /// Why a text is not said.
 #[derive(Debug, Error)]
@@ -69,104 +39,161 @@ pub enum MouthError {
     /// There is no voice for the language.
     #[error("no voice for language {0}: see speech.languages in the configuration")]
     NoVoice(Language),
+    /// The folder of rendered prompts cannot be used.
+    #[error("cannot keep rendered prompts in {}: {source}; check data.folder", folder.display())]
+    Shelf {
+        /// Which folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// A thread could not be started.
     #[error("cannot start a voice thread: {0}")]
     Start(io::Error),
 }
 
-type Done = Box<dyn FnOnce(Result<Arc<Rendered>, VoiceError>) + Send>;
-type Cache = Mutex<HashMap<(Language, Say), Arc<Rendered>>>;
-
-/// A clause and the silence after it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A clause, how it is said, and the silence after it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Say {
-    /// The words, as written.
+    /// The words, as written, with their markup.
     pub text: Pii<String>,
     /// How long to be silent afterwards.
     pub pause: Duration,
+    /// The language whose voice says it.
+    pub language: Language,
+    /// Speed and loudness.
+    pub style: Style,
 }
 
-impl From<tts::Clause> for Say {
-    fn from(clause: tts::Clause) -> Self {
-        Self { text: Pii::new(clause.text), pause: clause.pause }
+impl From<Part> for Say {
+    fn from(part: Part) -> Self {
+        let Part { clause, language, style, .. } = part;
+        Self { text: Pii::new(clause.text), pause: clause.pause, language, style }
     }
 }
 
-struct Job {
-    voice: Arc<dyn Voice>,
-    say: Say,
-    kind: PromptKind,
-    style: Style,
-    done: Done,
+/// How far the rendering of fixed prompts in the background has come, in clauses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Prepared {
+    /// All that are wanted.
+    pub total: usize,
+    /// Those that play at once.
+    pub ready: usize,
+    /// Those that no voice can say.
+    pub failed: usize,
+    /// Which set of prompts this is about: a later one takes the place of an earlier one.
+    #[serde(skip)]
+    round: u64,
 }
 
-/// The voices of the house.
+impl Prepared {
+    /// Whether nothing is left to do.
+    pub fn is_done(self) -> bool {
+        self.ready + self.failed >= self.total
+    }
+}
+
+/// The voices of the house. Cheap to copy; the threads end with the last copy.
 #[derive(Clone)]
 pub struct Mouth {
-    voices: Arc<HashMap<Language, Arc<dyn Voice>>>,
-    jobs: SyncSender<Job>,
+    voices: Arc<HashMap<Language, Speaker>>,
     cache: Arc<Cache>,
+    prepared: Arc<watch::Sender<Prepared>>,
+    open: Arc<Open>,
+}
+
+/// A voice and what its sound is kept under.
+struct Speaker {
+    voice: Arc<dyn Voice>,
+    fingerprint: String,
+}
+
+/// Closes the lanes when nobody can fill them any more.
+struct Open(Arc<Lanes>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Mouth {
-    /// Starts `threads` threads for these voices.
+    /// Starts these voices: `threads` threads for calls, one that serves nothing but fixed prompts a call needs now,
+    /// and one that renders prompts in the background and gives way to the others. What is rendered in advance is kept
+    /// in `folder`, or in memory only.
     ///
     /// # Errors
-    /// [`MouthError::Start`] when the machine gives no thread.
-    pub fn start(voices: Vec<Arc<dyn Voice>>, threads: usize) -> Result<Self, MouthError> {
-        let (jobs, receiver) = sync_channel(JOBS_MAX);
-        let receiver = Arc::new(Mutex::new(receiver));
-        let cache = Arc::new(Cache::default());
-        for number in 0..threads.max(1) {
-            let (receiver, cache) = (receiver.clone(), cache.clone());
-            let spawned = thread::Builder::new().name(format!("voice-{number}")).spawn(move || run(&receiver, &cache));
-            spawned.map_err(MouthError::Start)?;
+    /// [`MouthError::Start`] when the machine gives no thread, [`MouthError::Shelf`] when the folder cannot be used.
+    pub fn start(voices: Vec<Arc<dyn Voice>>, threads: usize, folder: Option<PathBuf>) -> Result<Self, MouthError> {
+        let open = |folder: PathBuf| {
+            Shelf::open(folder.clone(), DISK_BYTES_MAX).map_err(|source| MouthError::Shelf { folder, source })
+        };
+        let cache = Arc::new(Cache::new(MEMORY_BYTES_MAX, folder.map(open).transpose()?));
+        let lanes = Arc::new(Lanes::default());
+        let open = Arc::new(Open(lanes.clone()));
+        let calls = std::iter::repeat_n(Duty::Calls, threads.max(1));
+        for (number, duty) in [Duty::Prompts, Duty::Quiet].into_iter().chain(calls).enumerate() {
+            let (lanes, cache) = (lanes.clone(), cache.clone());
+            let work = move || serve(&lanes, &cache, duty);
+            thread::Builder::new().name(format!("voice-{number}")).spawn(work).map_err(MouthError::Start)?;
         }
-        let voices = voices.into_iter().map(|voice| (voice.language(), voice)).collect();
-        Ok(Self { voices: Arc::new(voices), jobs, cache })
+        let speaker = |voice: Arc<dyn Voice>| {
+            let fingerprint = voice.fingerprint();
+            (voice.language(), Speaker { voice, fingerprint })
+        };
+        let voices = Arc::new(voices.into_iter().map(speaker).collect());
+        Ok(Self { voices, cache, prepared: Arc::new(watch::Sender::default()), open })
     }
 
     /// Returns a clause that is kept already; else has it rendered and handed to `done` on a voice's thread, where
-    /// waiting is allowed.
+    /// waiting is allowed. So much sound is still to be played before it: of all live text, that which is needed first
+    /// is rendered first.
     ///
     /// # Errors
     /// [`MouthError::NoVoice`] or [`MouthError::Busy`]; `done` is not called then.
     pub fn render(
         &self,
         say: Say,
-        language: Language,
         kind: PromptKind,
-        done: impl FnOnce(Result<Arc<Rendered>, VoiceError>) + Send + 'static,
+        ahead: Duration,
+        done: impl FnOnce(Result<Arc<Rendered>, Arc<VoiceError>>) + Send + 'static,
     ) -> Result<Option<Arc<Rendered>>, MouthError> {
-        let voice = self.voices.get(&language).ok_or(MouthError::NoVoice(language))?.clone();
-        if let Some(kept) = kept(&self.cache, language, &say) {
+        let speaker = self.voices.get(&say.language).ok_or(MouthError::NoVoice(say.language))?;
+        let key = Key::new(&speaker.fingerprint, &say);
+        if let Some(kept) = self.cache.get(&key) {
             return Ok(Some(kept));
         }
-        let job = Job { voice, say, kind, style: Style::default(), done: Box::new(done) };
-        match self.jobs.try_send(job) {
-            Ok(()) => Ok(None),
-            Err(TrySendError::Disconnected(_) | TrySendError::Full(_)) => Err(MouthError::Busy),
-        }
+        let job = Job { voice: speaker.voice.clone(), key, say };
+        let lanes = &self.open.0;
+        let taken = match kind {
+            PromptKind::Fixed => lanes.push_fixed(job, Box::new(done)),
+            PromptKind::Live => lanes.push_live(job, Instant::now() + ahead, Box::new(done)),
+        };
+        if taken { Ok(None) } else { Err(MouthError::Busy) }
     }
 
-    /// Renders and keeps the clauses of fixed prompts; returns how many are kept now.
-    ///
-    /// Blocks until all are done: for start-up and for the commands.
-    ///
-    /// # Errors
-    /// [`MouthError::NoVoice`] when a prompt's language has no voice.
-    pub fn prepare(&self, prompts: &[(Language, String)]) -> Result<usize, MouthError> {
-        for (language, text) in prompts {
-            let voice = self.voices.get(language).ok_or(MouthError::NoVoice(*language))?;
-            for clause in tts::clauses(text, *language) {
-                let say = Say::from(clause);
-                if kept(&self.cache, *language, &say).is_none() {
-                    let rendered = render(voice.as_ref(), &say, Style::default());
-                    keep(&self.cache, *language, say, rendered);
-                }
+    /// Has clauses rendered in the background in this order, in the place of those asked for before. Those in a
+    /// language without a voice are left out. Returns at once; [`Mouth::prepared`] tells how far it is.
+    pub fn prepare(&self, says: impl IntoIterator<Item = Say>) {
+        let round = self.prepared.borrow().round + 1;
+        let mut seen = HashSet::new();
+        let mut jobs: VecDeque<(Job, Done)> = VecDeque::new();
+        for say in says {
+            let Some(speaker) = self.voices.get(&say.language) else { continue };
+            let key = Key::new(&speaker.fingerprint, &say);
+            if seen.insert(key) && jobs.len() < PREPARED_MAX {
+                let prepared = self.prepared.clone();
+                let done = move |result: Result<_, _>| prepared.send_modify(|now| now.count(round, &result));
+                jobs.push_back((Job { voice: speaker.voice.clone(), key, say }, Box::new(done)));
             }
         }
-        Ok(self.cache.lock().unwrap_or_else(PoisonError::into_inner).len())
+        self.prepared.send_replace(Prepared { total: jobs.len(), round, ..Prepared::default() });
+        self.open.0.replace_quiet(jobs);
+    }
+
+    /// How far the rendering in the background is.
+    pub fn prepared(&self) -> watch::Receiver<Prepared> {
+        self.prepared.subscribe()
     }
 
     /// The languages that have a voice.
@@ -177,49 +204,65 @@ impl Mouth {
     }
 }
 
-fn run(jobs: &Mutex<Receiver<Job>>, cache: &Cache) {
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        let rendered = render(job.voice.as_ref(), &job.say, job.style);
-        match job.kind {
-            PromptKind::Fixed => match rendered {
-                Ok(rendered) => {
-                    keep(cache, job.voice.language(), job.say, Ok(rendered.clone()));
-                    (job.done)(Ok(rendered));
+impl Prepared {
+    fn count<T, E>(&mut self, round: u64, result: &Result<T, E>) {
+        if self.round == round {
+            *(if result.is_ok() { &mut self.ready } else { &mut self.failed }) += 1;
+        }
+    }
+}
+
+/// One thread's work, until the house is closed.
+fn serve(lanes: &Lanes, cache: &Cache, duty: Duty) {
+    if duty == Duty::Quiet {
+        // Where the system does not allow it, this thread takes its share like the others.
+        let _ = rustix::process::nice(QUIET_NICENESS);
+    }
+    while let Some(task) = lanes.next(duty) {
+        match task {
+            Task::Fixed(job) => {
+                let rendered = kept(&job, cache);
+                for done in lanes.waiting_for(&job.key) {
+                    done(rendered.clone());
                 }
-                Err(error) => (job.done)(Err(error)),
-            },
-            PromptKind::Live => (job.done)(rendered),
-        }
-    }
-}
-
-fn render(voice: &dyn Voice, say: &Say, style: Style) -> Result<Arc<Rendered>, VoiceError> {
-    let speech = voice.speak(say.text.reveal(), style)?;
-    let rendered = Rendered::new(&speech, say.pause);
-    rendered.map(Arc::new).ok_or_else(|| VoiceError::Engine(format!("sound at {} cannot be played", speech.pcm.rate)))
-}
-
-fn kept(cache: &Cache, language: Language, say: &Say) -> Option<Arc<Rendered>> {
-    let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
-    cache.get(&(language, say.clone())).cloned()
-}
-
-fn keep(cache: &Cache, language: Language, say: Say, rendered: Result<Arc<Rendered>, VoiceError>) {
-    match rendered {
-        Ok(rendered) => {
-            let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
-            if cache.len() < CACHE_MAX {
-                cache.insert((language, say), rendered);
             }
+            // It may have been kept since: the same words stand in a prompt.
+            Task::Live(job, done) => done(cache.get(&job.key).map_or_else(|| render(&job), Ok)),
+            Task::Quiet(job, done) => done(kept(&job, cache)),
         }
-        Err(error) => warn!(%error, "A fixed prompt cannot be spoken"),
     }
 }
 
-/// Clauses waiting to be rendered, of all calls.
-const JOBS_MAX: usize = 512;
-/// Clauses kept in memory, about 100 kB each.
-const CACHE_MAX: usize = 1_000;
+/// A fixed prompt: from memory, from disk, or rendered and kept.
+fn kept(job: &Job, cache: &Cache) -> Result<Arc<Rendered>, Arc<VoiceError>> {
+    if let Some(kept) = cache.fetch(&job.key) {
+        return Ok(kept);
+    }
+    let rendered = render(job);
+    match &rendered {
+        Ok(rendered) => cache.keep(job.key, rendered.clone()),
+        Err(error) => warn!(language = %job.say.language, %error, "A fixed prompt cannot be spoken"),
+    }
+    rendered
+}
+
+fn render(job: &Job) -> Result<Arc<Rendered>, Arc<VoiceError>> {
+    let speech = job.voice.speak(job.say.text.reveal(), job.say.style).map_err(Arc::new)?;
+    let rendered = Rendered::new(&speech, job.say.pause);
+    rendered
+        .map(Arc::new)
+        .ok_or_else(|| Arc::new(VoiceError::Engine(format!("sound at {} cannot be played", speech.pcm.rate))))
+}
+
+/// Rendered prompts in memory: about an hour and a half of speech. What is beyond comes from the disk.
+const MEMORY_BYTES_MAX: usize = 192 << 20;
+/// Rendered prompts on disk.
+const DISK_BYTES_MAX: u64 = 512 << 20;
+/// Clauses rendered in the background at most.
+const PREPARED_MAX: usize = 10_000;
+/// How far the rendering in the background stands back behind calls.
+const QUIET_NICENESS: i32 = 10;
 const _: () = assert!(SampleRate::HZ_16000.hz() == AudioFrame::RATE.hz());
+
+#[cfg(test)]
+mod tests;

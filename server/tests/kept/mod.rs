@@ -166,6 +166,7 @@ impl Keeping {
             folders: folders.clone(),
             live: live.clone(),
             agents,
+            prompts: tokio::sync::watch::Sender::default().subscribe(),
             readiness: readiness.clone(),
             metrics: telemetry::metrics_builder().unwrap().build_recorder().handle(),
             token: token.map(|token| token.to_owned().try_into().unwrap()),
