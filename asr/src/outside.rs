@@ -9,7 +9,7 @@ use call::Language;
 
 use crate::clean::clean;
 use crate::guard::{self, Evidence};
-use crate::recognizer::{DecodeRequest, Decoded, LanguageChoice, Segment, Verdict};
+use crate::recognizer::{DecodeRequest, Decoded, Segment, Verdict};
 use crate::whisper::hopeless;
 
 /// What another engine answered.
@@ -54,11 +54,7 @@ impl Outside {
 /// The answer to a request whose sound cannot hold words, so that nobody need be asked: silence, a click, tones.
 pub fn without_words(request: &DecodeRequest) -> Option<Decoded> {
     let reason = hopeless(&request.samples)?;
-    let language = match &request.language {
-        LanguageChoice::Detect(allowed) => allowed.first().copied().unwrap_or_default(),
-        LanguageChoice::Fixed(language) => *language,
-    };
-    Some(wordless(language, request.audio(), Duration::ZERO, Verdict::Dropped(reason)))
+    Some(wordless(request.language.first(), request.audio(), Duration::ZERO, Verdict::Dropped(reason)))
 }
 
 fn wordless(language: Language, audio: Duration, cpu: Duration, verdict: Verdict) -> Decoded {
@@ -72,6 +68,7 @@ const LOG_PROB_UNTOLD: f32 = -0.357;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recognizer::LanguageChoice;
     use crate::guard::DropReason;
 
     fn request(seconds: usize) -> DecodeRequest {

@@ -7,6 +7,7 @@ mod audio;
 mod event;
 mod handoff;
 mod id;
+pub mod markup;
 mod moment;
 mod pii;
 mod speech;

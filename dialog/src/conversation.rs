@@ -311,6 +311,11 @@ impl Conversation {
         &self.languages
     }
 
+    /// How the caller felt when last heard.
+    pub fn emotion(&self) -> Emotion {
+        self.emotion
+    }
+
     fn begin_turn(&mut self) {
         self.steps_left = STEPS_MAX;
         self.last_said_is_old = true;

@@ -17,6 +17,7 @@ use call::Language;
 
 pub use problem::{FlowErrors, FlowProblem};
 
+pub use template::HOLE;
 pub(crate) use template::{Template, Values};
 
 use crate::nlu::Classifier;
@@ -72,15 +73,23 @@ impl Flow {
 
     /// Every prompt whose words are the same in each call: to be synthesised before the first one.
     pub fn fixed_prompts(&self) -> Vec<(Language, String)> {
-        let fixed = |wordings: &Wordings| -> Vec<(Language, String)> {
-            let of = |(language, templates): (&Language, &Vec<Template>)| {
-                let language = *language;
-                let texts = templates.iter().filter(|template| template.kind() == PromptKind::Fixed);
-                texts.map(move |template| (language, template.source().to_owned())).collect::<Vec<_>>()
-            };
-            wordings.0.iter().flat_map(of).collect()
-        };
-        let mut prompts: Vec<_> = self.wordings().flat_map(fixed).collect();
+        self.prompts_of(PromptKind::Fixed, |template| template.source().to_owned())
+    }
+
+    /// Every prompt with values of the call, [`HOLE`] in the place of each: clauses without one are the same in each
+    /// call as well.
+    pub fn live_prompts(&self) -> Vec<(Language, String)> {
+        self.prompts_of(PromptKind::Live, Template::outline)
+    }
+
+    fn prompts_of(&self, kind: PromptKind, text: impl Fn(&Template) -> String) -> Vec<(Language, String)> {
+        let mut prompts: Vec<_> = self
+            .wordings()
+            .flat_map(|wordings| &wordings.0)
+            .flat_map(|(language, templates)| templates.iter().map(|template| (*language, template)))
+            .filter(|(_, template)| template.kind() == kind)
+            .map(|(language, template)| (language, text(template)))
+            .collect();
         prompts.sort();
         prompts.dedup();
         prompts

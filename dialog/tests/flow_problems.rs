@@ -108,3 +108,23 @@ fn the_schema_knows_the_same_keys() {
     assert_eq!(part("step"), known("    next: open", "    qqqqqqqqqqqq: 1\n    next: open", "step"));
     assert_eq!(part("prompts"), known("prompts:\n", "prompts:\n  qqqqqqqqqqqq: {}\n", "prompt"));
 }
+
+#[test]
+fn wrong_markup_is_told_with_its_place() {
+    let text = "How can I help you?";
+    let at = line(text);
+    let wrong = "\"How <brek/> can I help you?\"";
+    let expected = "markup <brek> does not exist; known: break, emphasis, lang, prosody, say-as";
+    let quoted = GOOD.contains(&format!("\"{text}\""));
+    let (from, to) = if quoted { (format!("\"{text}\""), wrong) } else { (text.to_owned(), wrong) };
+    check(&from, to, &format!("flows/after-sales.yaml:{at}:"));
+    check(&from, to, expected);
+}
+
+#[test]
+fn clauses_that_every_call_says_are_known_though_the_text_has_values() {
+    let flow = Flow::load("flows/after-sales.yaml", GOOD).unwrap_or_else(|errors| panic!("{errors}"));
+    let live = flow.live_prompts();
+    assert!(live.iter().any(|(_, text)| text.contains(dialog::HOLE)));
+    assert!(live.iter().all(|(_, text)| !text.contains("{{") && !text.contains("{%")));
+}

@@ -38,7 +38,7 @@ pub enum Progress {
     Stopped {
         /// Which clip.
         clip: u64,
-        /// Frames of it that were played, the fading one included.
+        /// Frames of it that were played whole; the one that faded is not among them.
         frames_played: usize,
     },
 }
@@ -98,7 +98,7 @@ impl Playout {
     /// The next 20 ms, or `None` when there is nothing to play.
     pub fn frame(&mut self) -> Option<AudioFrame> {
         if self.stopping > 0 {
-            let fading = self.take_frame();
+            let fading = self.queue.front().and_then(|clip| clip.frames.get(self.position).copied());
             self.retire_stopped();
             return fading.map(|frame| self.gain.apply(faded(frame)));
         }

@@ -10,13 +10,14 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 use asr::VadModel;
 use call::{AudioFrame, Language};
-use dialog::Flow;
+use dialog::{Flow, HOLE};
 use sip_bridge::{Door, DoorConfig, InboundCall};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::info;
+use tts::Style;
 
+use crate::call::style::STYLES;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk_room::DeskRoom;
@@ -24,7 +25,7 @@ use crate::ears::Ears;
 use crate::engines;
 use crate::guests::Guests;
 use crate::models;
-use crate::mouth::Mouth;
+use crate::mouth::{Mouth, Say};
 use crate::records::Records;
 use crate::tools::Tools;
 use crate::wire::{PortPool, Wire};
@@ -68,7 +69,7 @@ impl House {
         let voices = engines::configured_voices(&config)?;
         let ears = Ears::start(recognizer, decodes)?;
         let guests = Guests::start(ears.clone(), &voices, decodes).context("cannot start a thread for guests")?;
-        let mouth = Mouth::start(voices, cores.min(VOICE_THREADS_MAX))?;
+        let mouth = Mouth::start(voices, cores.min(VOICE_THREADS_MAX), Some(config.prompts_folder()))?;
         let ports = PortPool::new(config.media_listen(), config.media.ports.ports(), rand::random());
         let workers = if config.media.workers == 0 { cores.div_ceil(2) } else { config.media.workers.into() };
         let wire = Wire::start(workers, ports, clock)?;
@@ -99,25 +100,11 @@ impl House {
         Ok((Arc::new(house), arrivals))
     }
 
-    /// Renders the prompts that every call says, so that the first caller does not wait for them.
-    ///
-    /// # Errors
-    /// When a flow speaks a language that has no voice.
-    pub(crate) async fn prepare_prompts(self: &Arc<Self>) -> Result<usize> {
-        let house = self.clone();
-        let rendered = tokio::task::spawn_blocking(move || {
-            let spoken = house.mouth.languages();
-            let prompts: Vec<_> = house
-                .flows
-                .values()
-                .flat_map(|flow| flow.fixed_prompts())
-                .filter(|(language, _)| spoken.contains(language))
-                .collect();
-            house.mouth.prepare(&prompts)
-        });
-        let count = rendered.await.context("rendering the fixed prompts failed")??;
-        info!(clauses = count, "Fixed prompts are rendered");
-        Ok(count)
+    /// Has the clauses that every call says rendered in the background; to be called whenever the flows have changed.
+    /// Calls are taken meanwhile.
+    pub(crate) fn prepare_prompts(&self) {
+        let styles = if self.config.speech.soothe { &STYLES[..] } else { &STYLES[..1] };
+        self.mouth.prepare(prompts(self.flows.values().map(AsRef::as_ref), self.config.speech.language, styles));
     }
 
     /// What flows see as `config`: the variables of the configuration, and whether callers are to be told that they
@@ -138,6 +125,19 @@ impl House {
     pub(crate) fn brief_language(&self) -> Language {
         self.config.speech.language
     }
+}
+
+/// The clauses that are the same in every call: in the first manner before the others, and in the language that calls
+/// begin in before the other one.
+fn prompts<'a>(flows: impl Iterator<Item = &'a Flow>, first: Language, styles: &[Style]) -> Vec<Say> {
+    let mut texts: Vec<_> =
+        flows.flat_map(|flow| flow.fixed_prompts().into_iter().chain(flow.live_prompts())).collect();
+    texts.sort_by_key(|(language, _)| *language != first);
+    let clauses = |style: &Style| {
+        let of = |(language, text): &(Language, String)| tts::parts(text, *language, *style);
+        texts.iter().flat_map(of).filter(|part| !part.clause.text.contains(HOLE)).map(Say::from).collect::<Vec<_>>()
+    };
+    styles.iter().flat_map(clauses).collect()
 }
 
 /// Every model is there and is what the manifest says, unless the operator has one of their own.
@@ -200,3 +200,25 @@ pub(crate) fn load_flow(file: &Path) -> Result<Flow> {
 
 /// Threads that speak: more than these would take time from the ears.
 const VOICE_THREADS_MAX: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_every_call_says_is_rendered_in_the_order_in_which_it_is_likely_to_be_needed() {
+        let yaml = include_str!("../../flows/after-sales.yaml");
+        let flow = Flow::load("flows/after-sales.yaml", yaml).unwrap_or_else(|errors| panic!("{errors}"));
+        let says = prompts([&flow].into_iter(), Language::Zh, &STYLES);
+        let places: Vec<_> = says.iter().map(|say| (say.style != STYLES[0], say.language != Language::Zh)).collect();
+        assert!(places.is_sorted(), "calm before soothing, the first language before the other");
+        assert!(says.iter().all(|say| !say.text.reveal().contains([HOLE, '{'])), "no value of a call");
+        let fixed = prompts_of_kind(&flow);
+        assert!(says.len() > 2 * fixed, "clauses of live texts too");
+    }
+
+    fn prompts_of_kind(flow: &Flow) -> usize {
+        let parts = |(language, text): (Language, String)| tts::parts(&text, language, Style::default()).len();
+        flow.fixed_prompts().into_iter().map(parts).sum()
+    }
+}

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use sip_bridge::Transport;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -16,6 +17,7 @@ use crate::config::{Config, Secret};
 use crate::house::House;
 use crate::http::{self, HttpState, LiveCalls, Readiness};
 use crate::journal::{self, Folders};
+use crate::mouth::Prepared;
 use crate::records::Records;
 use crate::store::{Projector, ProjectorTask, Store};
 use crate::webhook::Webhook;
@@ -64,14 +66,15 @@ impl Serving {
             agents: house.desk.agents(),
             readiness: readiness.clone(),
             guests: house.guests.clone(),
+            prompts: house.mouth.prepared(),
             metrics,
             token,
             closing: closing.clone(),
         };
-        readiness.missing("prompts", "the fixed prompts are being rendered");
         let http = tokio::spawn(http::serve(listener, state));
         let reception = tokio::spawn(reception::receive(house.clone(), arrivals));
-        let prompts = tokio::spawn(prepare_prompts(house.clone(), readiness.clone()));
+        house.prepare_prompts();
+        let prompts = tokio::spawn(follow_prompts(house.mouth.prepared()));
         Ok(Self { house, readiness, http_address, closing, http, reception, prompts, projector: projector_task })
     }
 
@@ -92,11 +95,16 @@ impl Serving {
         self.house.config.http.token.clone()
     }
 
-    /// Waits until the prompts that every call says are rendered.
-    pub async fn ready(&mut self) {
-        if (&mut self.prompts).await.is_err() {
-            warn!("Rendering the fixed prompts broke off; they are rendered when first said");
-        }
+    /// How far the rendering of fixed prompts in the background is.
+    pub fn prompts(&self) -> watch::Receiver<Prepared> {
+        self.house.mouth.prepared()
+    }
+
+    /// Waits until every fixed prompt plays at once.
+    pub async fn ready(&self) {
+        let mut prompts = self.prompts();
+        // The voices end with the house, and then nothing is waited for.
+        let _ = prompts.wait_for(|prepared| prepared.is_done()).await;
     }
 
     /// Takes no new calls, lets live ones finish or tells them goodbye, and closes everything.
@@ -157,16 +165,29 @@ fn repair(path: &std::path::Path) -> Result<Duration, String> {
     media::repair(path).map_err(|error| error.to_string())
 }
 
-async fn prepare_prompts(house: Arc<House>, readiness: Readiness) {
-    match house.prepare_prompts().await {
-        Ok(_) => readiness.present("prompts"),
-        Err(error) => {
-            warn!(error = format!("{error:#}"), "Fixed prompts are rendered when first said");
-            readiness.missing("prompts", format!("{error:#}"));
+/// Tells the metrics and the log how far the fixed prompts are, until the server stops.
+async fn follow_prompts(mut prompts: watch::Receiver<Prepared>) {
+    let mut told = Instant::now();
+    let mut was_done = false;
+    loop {
+        let now = *prompts.borrow_and_update();
+        telemetry::set_prompts(now);
+        let Prepared { total, ready, failed, .. } = now;
+        if now.is_done() && !was_done {
+            info!(clauses = ready, failed, "Fixed prompts are ready");
+        } else if !now.is_done() && told.elapsed() >= PROMPTS_NEWS {
+            info!(ready, total, "Fixed prompts are being rendered; calls are taken meanwhile");
+            told = Instant::now();
+        }
+        was_done = now.is_done();
+        if prompts.changed().await.is_err() {
+            return;
         }
     }
 }
 
+/// How often the log tells how far the prompts are.
+const PROMPTS_NEWS: Duration = Duration::from_secs(10);
 /// How long the last words may take once the limit has come.
 const GOODBYE_WAIT: Duration = Duration::from_secs(8);
 /// How long open HTTP requests may take to end.

@@ -14,6 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::{Log, LogFormat, LogLevel};
+use crate::mouth::Prepared;
 
 /// Why the house cannot tell of itself.
 #[derive(Debug, Error)]
@@ -118,6 +119,13 @@ pub fn set_calls_live(count: usize) {
     gauge!("hotline_calls_live").set(count as f64);
 }
 
+/// Notes how far the rendering of fixed prompts is.
+pub(crate) fn set_prompts(prompts: Prepared) {
+    gauge!("hotline_prompts_wanted").set(prompts.total as f64);
+    gauge!("hotline_prompts_ready").set(prompts.ready as f64);
+    gauge!("hotline_prompts_failed").set(prompts.failed as f64);
+}
+
 /// Notes what became of a webhook.
 pub(crate) fn observe_webhook(outcome: &'static str) {
     counter!("hotline_webhooks_total", "outcome" => outcome).increment(1);
@@ -172,6 +180,9 @@ fn describe() {
     describe_counter!("hotline_webhooks_total", "Webhooks, by what became of them");
     describe_gauge!("hotline_calls_live", "Calls that live now");
     describe_histogram!(ENGINE_SECONDS, metrics::Unit::Seconds, "How long speech engines over HTTP took");
+    describe_gauge!("hotline_prompts_failed", "Clauses of fixed prompts that no voice can say");
+    describe_gauge!("hotline_prompts_ready", "Clauses of fixed prompts that play at once");
+    describe_gauge!("hotline_prompts_wanted", "Clauses of fixed prompts in all flows, languages and manners");
     describe_histogram!(TOOL_SECONDS, metrics::Unit::Seconds, "How long business systems took");
     describe_histogram!(
         TURN_LATENCY,

@@ -6,6 +6,7 @@
 use call::{AudioFrame, Codec};
 use sip_bridge::{Door, Transport};
 
+use crate::echo::LineEffects;
 use crate::phone::{CallError, Phone, PhoneEvent, Route};
 use crate::report::RtpReport;
 use crate::wire::{ActEnd, Listener};
@@ -52,7 +53,7 @@ impl Handset {
     pub async fn dial(plan: HandsetPlan, ringing: impl FnMut()) -> Result<Self, CallError> {
         let route = Route::find(&plan.to, plan.transport).await?;
         let door = route.open_door(plan.transport).await?;
-        match Phone::dial(&door, &route, &plan.from, &plan.codecs, Listener::Frames, ringing).await {
+        match Phone::dial(&door, &route, &plan.from, &plan.codecs, Listener::Frames, LineEffects::default(), ringing).await {
             Ok(phone) => Ok(Self { door, phone, waiting: 0 }),
             Err(error) => {
                 door.close().await;

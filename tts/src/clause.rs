@@ -237,7 +237,7 @@ fn push(out: &mut Vec<Clause>, text: &str, span: Range<usize>, pause: Duration) 
 }
 
 /// Whether anything but marks and tags is in it.
-fn has_words(text: &str) -> bool {
+pub(crate) fn has_words(text: &str) -> bool {
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
         let tag = if letter == '<' && !rest.starts_with("<say-as") { tag(rest) } else { None };
@@ -290,8 +290,8 @@ pub const BREAK_MAX: Duration = Duration::from_secs(10);
 /// Characters in a tag at most; what is longer is no tag.
 pub(crate) const TAG_CHARS_MAX: usize = 200;
 
-const PAUSE_SOFT: Duration = Duration::from_millis(120);
-const PAUSE_HARD: Duration = Duration::from_millis(280);
+pub(crate) const PAUSE_SOFT: Duration = Duration::from_millis(120);
+pub(crate) const PAUSE_HARD: Duration = Duration::from_millis(280);
 
 /// Before a name, so a capital follows and the sentence goes on.
 const TITLES: &[&str] = &[

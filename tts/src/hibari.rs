@@ -14,6 +14,7 @@ use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
 use serde::de::DeserializeOwned;
 
+use crate::fingerprint::Fingerprint;
 use crate::finish::finished;
 use crate::marks::{WordEnd, marks};
 use crate::normalize::{Normalizer, Said, Token};
@@ -28,6 +29,7 @@ pub struct Hibari {
     alphabet: HashMap<char, i32>,
     network: Network,
     synth: Synth,
+    fingerprint: Fingerprint,
 }
 
 impl Hibari {
@@ -49,12 +51,16 @@ impl Hibari {
         let contractions = exceptions.into_iter().filter(|(text, pieces)| pieces.len() > 1 && is_word(text)).collect();
         let alphabet: HashMap<char, i32> = json(dir, "vocab.json")?;
         let network = Network::new(model(dir, NETWORK)?).map_err(|reason| broken(dir, NETWORK, &reason))?;
+        let fingerprint = FILES.iter().try_fold(Fingerprint::new("hibari"), |print, name| {
+            print.with_file(&dir.join(name)).map_err(|error| broken(dir, name, &error.to_string()))
+        })?;
         Ok(Self {
             normalizer: Normalizer::default(),
             pronouncer: Pronouncer { lexicon, tagger, unknown, contractions },
             alphabet,
             network,
             synth: Synth::new(),
+            fingerprint,
         })
     }
 
@@ -76,6 +82,9 @@ impl Hibari {
                 return Err(VoiceError::Lexicon { word: word.clone() });
             }
             sounds.push((word.trim(), spoken));
+        }
+        for (word, said) in words {
+            self.fingerprint = self.fingerprint.with(word).with(said);
         }
         for (word, sounds) in sounds {
             self.pronouncer.lexicon.add(word, sounds);
@@ -135,6 +144,10 @@ impl Hibari {
 impl Voice for Hibari {
     fn language(&self) -> Language {
         Language::En
+    }
+
+    fn fingerprint(&self) -> String {
+        self.fingerprint.finish()
     }
 
     fn speak(&self, text: &str, style: Style) -> Result<Speech, VoiceError> {
@@ -256,6 +269,17 @@ fn broken(dir: &Path, name: &str, reason: &str) -> VoiceError {
 
 const NETWORK: &str = "hibari.onnx";
 const TAGGER: &str = "tagger.json.gz";
+/// All that it is loaded from.
+const FILES: [&str; 8] = [
+    NETWORK,
+    TAGGER,
+    "lexicon_us_gold.json.gz",
+    "lexicon_us_silver.json.gz",
+    "oov.json",
+    "oov.onnx",
+    "tokenizer_exceptions.json",
+    "vocab.json",
+];
 /// Inside the network: the running sum of the frames of each sound.
 const FRAMES_SUM: &str = "/CumSum_output_0";
 /// The sound of nothing, before the first and after the last.

@@ -1,15 +1,17 @@
 //! The mouth: text to speech.
 //!
-//! [`clauses`] cuts a text so that sound starts early; a [`Voice`] speaks each clause and marks where in the sound
+//! [`parts`] cuts a text, its markup included, into [`clauses`] so that sound starts early; a [`Voice`] speaks each clause and marks where in the sound
 //! every word ends, so that the transcript holds what was really played. [`Hibari`] is the English voice;
 //! [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and codes as words.
 
 mod clause;
 mod estimate;
+mod fingerprint;
 mod finish;
 mod hibari;
 mod marks;
 mod normalize;
+mod part;
 mod phonemes;
 mod synth;
 mod tone;
@@ -17,7 +19,9 @@ mod voice;
 
 pub use clause::{BREAK_MAX, CLAUSE_CHARS_MAX, Clause, clauses};
 pub use estimate::{estimated_marks, without_markup};
+pub use fingerprint::Fingerprint;
 pub use hibari::Hibari;
 pub use normalize::Normalizer;
+pub use part::{Part, parts};
 pub use tone::ToneVoice;
 pub use voice::{Mark, Speech, Style, TEXT_BYTES_MAX, Voice, VoiceError};

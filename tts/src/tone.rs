@@ -4,8 +4,10 @@
 
 use std::f32::consts::TAU;
 
+use call::markup::tag_length;
 use call::{Language, Pcm, SampleRate};
 
+use crate::fingerprint::Fingerprint;
 use crate::voice::{Mark, Speech, Style, TEXT_BYTES_MAX, Voice, VoiceError};
 
 /// Beeps once for each word: 120 ms of tone, 60 ms of silence.
@@ -36,6 +38,10 @@ impl Voice for ToneVoice {
         self.language
     }
 
+    fn fingerprint(&self) -> String {
+        Fingerprint::new("tone").with(&self.hz.to_string()).finish()
+    }
+
     fn speak(&self, text: &str, style: Style) -> Result<Speech, VoiceError> {
         if text.len() > TEXT_BYTES_MAX {
             return Err(VoiceError::TooLong { bytes: text.len() });
@@ -64,8 +70,13 @@ impl Voice for ToneVoice {
 fn word_ends(text: &str, language: Language) -> Vec<usize> {
     let mut ends: Vec<usize> = Vec::new();
     let mut within = false;
+    let mut tag_end = 0;
     for (at, letter) in text.char_indices() {
+        tag_end = tag_end.max(tag_length(&text[at..]).map_or(0, |length| at + length));
         let end = at + letter.len_utf8();
+        if at < tag_end {
+            continue;
+        }
         if letter.is_whitespace() {
             within = false;
         } else if letter.is_alphanumeric() && (!within || language == Language::Zh) {
@@ -94,6 +105,12 @@ mod tests {
         let ends: Vec<_> = speech.marks.iter().map(|mark| mark.end_byte).collect();
         assert_eq!(ends, [6, 11, 19]);
         assert_eq!(speech.said_bytes(2 * ToneVoice::WORD_SAMPLES), 11);
+    }
+
+    #[test]
+    fn markup_is_not_said() {
+        let speech = ToneVoice::default().speak("Hold <break time=\"1s\"/> on.", Style::default()).unwrap();
+        assert_eq!(speech.marks.iter().map(|mark| mark.end_byte).collect::<Vec<_>>(), [4, 26]);
     }
 
     #[test]

@@ -15,6 +15,10 @@ pub trait Voice: Send + Sync {
     /// The language it speaks.
     fn language(&self) -> Language;
 
+    /// What tells its sound from that of other voices and of its own other versions; see
+    /// [`Fingerprint`](crate::Fingerprint). Sound is kept on disk under it.
+    fn fingerprint(&self) -> String;
+
     /// Speaks one clause, as cut by [`clauses`](crate::clauses). The same text and style give the same samples.
     ///
     /// # Errors

@@ -68,7 +68,7 @@ impl Conversation {
                 None
             }
             Action::When { value, cases, otherwise } => {
-                let value = value.spoken(&self.values()).unwrap_or_default();
+                let value = value.text(&self.values()).unwrap_or_default();
                 Some(cases.get(&value).unwrap_or(otherwise).clone())
             }
         }

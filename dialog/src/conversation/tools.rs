@@ -37,7 +37,7 @@ impl Conversation {
         let url = tool.url.address(&values);
         let mut body = serde_json::Map::new();
         for (key, template) in &tool.body {
-            match template.spoken(&values) {
+            match template.text(&values) {
                 Ok(text) => body.insert(key.clone(), serde_json::Value::String(text)),
                 Err(_) => return self.tool_gave_up("value missing", now, now),
             };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use call::Language;
+use call::{Language, markup};
 
 use super::check;
 use super::read::{Field, Fields, Node, Place, Report, document, language};
@@ -186,7 +186,7 @@ impl Loader {
     }
 
     /// A language of the flow by its code.
-    fn spoken(&mut self, node: Node<'_>) -> Option<Language> {
+    fn language_named(&mut self, node: Node<'_>) -> Option<Language> {
         let code = node.text("\"speak\"", &mut self.report)?;
         let language = code.parse().ok().filter(|language| self.languages.contains(language));
         if language.is_none() {
@@ -210,7 +210,7 @@ impl Loader {
         let next = self.refer(&fields, "go", Refers::Step);
         let leads = match (fields.node("do"), fields.node("speak"), next) {
             (None, Some(node), next) => {
-                let language = self.spoken(node)?;
+                let language = self.language_named(node)?;
                 Some(Leads::Speak { language, next })
             }
             (Some(node), None, None) => match node.text("\"do\"", &mut self.report)?.as_str() {
@@ -419,10 +419,19 @@ impl Loader {
     fn wordings(&mut self, node: Node<'_>, what: &str, also: &'static [&'static str]) -> Wordings {
         let mut wordings = Wordings::default();
         for (language, texts) in self.per_language(node, what) {
-            let parse = |(text, place): (String, Place)| self.template(&text, place, also);
+            let parse = |(text, place): (String, Place)| self.spoken(&text, place, also);
             wordings.0.insert(language, texts.into_iter().filter_map(parse).collect());
         }
         wordings
+    }
+
+    /// A template whose text is spoken and may have markup.
+    fn spoken(&mut self, text: &str, place: Place, also: &'static [&'static str]) -> Option<Template> {
+        let template = self.template(text, place, also)?;
+        for problem in markup::check(&template.outline()) {
+            self.report.hint(place, problem.message, problem.hint);
+        }
+        Some(template)
     }
 
     fn template(&mut self, text: &str, place: Place, also: &'static [&'static str]) -> Option<Template> {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use call::Language;
+use call::markup::unmarked;
 use jiff::civil::Date;
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
@@ -53,12 +54,45 @@ impl Template {
         self.variables().filter_map(|name| name.strip_prefix("config.")).map(str::to_owned).collect()
     }
 
-    /// The text to speak.
+    /// The text to speak. Nothing in a value can be taken for markup.
     ///
     /// # Errors
     /// Names the hole that could not be filled.
     pub(crate) fn spoken(&self, values: &Values) -> Result<String, String> {
         self.render(&SPOKEN, values)
+    }
+
+    /// The text with its values as they are, for systems of the business.
+    ///
+    /// # Errors
+    /// Names the hole that could not be filled.
+    pub(crate) fn text(&self, values: &Values) -> Result<String, String> {
+        self.render(&TEXT, values)
+    }
+
+    /// The words that are the same in every call: [`HOLE`] stands where a value comes in, and a new line where the
+    /// template decides something.
+    pub(crate) fn outline(&self) -> String {
+        let mut out = String::with_capacity(self.source.len());
+        let mut rest = self.source.as_str();
+        while let Some(start) = rest.find('{') {
+            let (before, from) = rest.split_at(start);
+            out.push_str(before);
+            let (mark, end) = match from.as_bytes().get(1) {
+                Some(b'{') => (HOLE, "}}"),
+                Some(b'%') => ('\n', "%}"),
+                Some(b'#') => ('\n', "#}"),
+                Some(_) | None => {
+                    out.push('{');
+                    rest = &from[1..];
+                    continue;
+                }
+            };
+            out.push(mark);
+            rest = from.find(end).map_or("", |at| &from[at + end.len()..]);
+        }
+        out.push_str(rest);
+        out
     }
 
     /// The address to ask; every value but those of the configuration is percent-encoded, so that what a caller said
@@ -107,7 +141,16 @@ impl Values {
 /// Names that exist in every template.
 pub(crate) const EVERYWHERE: [&str; 4] = ["caller", "config", "language", "today"];
 
-static SPOKEN: LazyLock<Environment<'static>> = LazyLock::new(environment);
+/// Stands for a value in [`Flow::live_prompts`](crate::Flow::live_prompts): a character that no text holds (of the private use area).
+pub const HOLE: char = '\u{e000}';
+
+static TEXT: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+static SPOKEN: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = environment();
+    environment.set_formatter(write_unmarked);
+    environment
+});
 
 static ADDRESS: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = environment();
@@ -148,6 +191,15 @@ fn write_known(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -
         ValueKind::None => Err(Error::new(ErrorKind::UndefinedError, "a value is null")),
         _ => minijinja::escape_formatter(out, state, value),
     }
+}
+
+/// What a caller or a system of the business says is never markup.
+fn write_unmarked(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let text = value.to_string();
+    if text.contains(['<', '>']) {
+        return write!(out, "{}", unmarked(&text)).map_err(|_| invalid("cannot write"));
+    }
+    write_known(out, state, value)
 }
 
 fn write_encoded(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
@@ -204,6 +256,29 @@ mod tests {
         check("With {{ order.nothing }}", Err(()));
         check("{% if order.nothing %}a{% else %}b{% endif %}", Ok("b"));
         assert!(Template::parse("{{ order.id | digts }}").is_err() || Template::parse("{{ x").is_err());
+    }
+
+    #[test]
+    fn a_value_is_never_markup() {
+        let mut values = values();
+        values.put("name", Value::from("<break time=\"9s\"/>Li"));
+        values.put_json("note", &serde_json::json!({"text": ["<lang>", 1 < 2]}));
+        let template = Template::parse("<emphasis>{{ name }}</emphasis> {{ note.text }}").unwrap();
+        let spoken = template.spoken(&values).unwrap();
+        assert!(spoken.starts_with("<emphasis> break time=\"9s\"/ Li</emphasis> "), "{spoken}");
+        assert_eq!(spoken.matches('<').count(), 2, "those of the author: {spoken}");
+        let sent = Template::parse("{{ name }}").unwrap().text(&values).unwrap();
+        assert_eq!(sent, "<break time=\"9s\"/>Li", "a system of the business gets it as it is");
+    }
+
+    #[test]
+    fn the_outline_is_what_every_call_says() {
+        let check = |source: &str, expected: &str| {
+            assert_eq!(Template::parse(source).unwrap().outline(), expected, "{source}");
+        };
+        check("Order {{ order.id | digits }} left.", "Order \u{e000} left.");
+        check("{% if caller %}Yes.{% else %}No.{% endif %} Bye {x}.", "\nYes.\nNo.\n Bye {x}.");
+        check("{# why #}Hello.", "\nHello.");
     }
 
     #[test]

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asr::{DecodeId, Decoded, RecognizerError};
-use call::{AgentId, AudioFrame, CallEvent, Handoff, HangupBy, LegId, Moment};
+use call::markup::unmarked;
+use call::{AgentId, AudioFrame, CallEvent, Handoff, HangupBy, LegId, Moment, Pii};
 use dialog::{Input, PromptKind};
 use media::{Clip, Progress};
 use sip_bridge::{Dial, LegEvent, LegHandle};
 use tracing::{info, warn};
+use tts::Style;
 
 use super::Call;
 use super::ear::{Ear, EarOutput};
@@ -236,7 +238,10 @@ impl Call {
         let Some(handoff) = &self.agent.handoff else { return };
         phone.state = PhoneState::Briefed;
         let language = self.house.brief_language();
-        phone.speaking.say(&Saying { id: BRIEF, text: handoff.brief.clone(), language, kind: PromptKind::Live });
+        // The brief holds words of the caller, which are not markup.
+        let text = Pii::new(unmarked(handoff.brief.reveal()));
+        let (kind, style) = (PromptKind::Live, Style::default());
+        phone.speaking.say(&Saying { id: BRIEF, text, language, kind, style });
     }
 
     /// Carries out what the agent's mouth and ear want; returns whether there was anything.
@@ -252,8 +257,8 @@ impl Call {
                         self.fail_media(&error);
                     }
                 }
-                SpeakingOutput::Render { token, say, language, kind } => {
-                    self.render(leg, token, say, language, kind);
+                SpeakingOutput::Render { token, say, kind, ahead } => {
+                    self.render(leg, token, say, kind, ahead);
                 }
             }
         }

@@ -13,7 +13,7 @@ use tts::VoiceError;
 use super::barge_in::{Prompt, Yield};
 use super::ear::EarOutput;
 use super::speaking::{Ending, Saying, SpeakingOutput};
-use super::{Call, Note};
+use super::{Call, Note, style};
 use crate::mouth::{Rendered, Say};
 use crate::wire::Loudness;
 
@@ -39,13 +39,19 @@ impl Call {
                 if barge_in == BargeIn::Forbidden {
                     self.caller.protected.push_back(id);
                 }
-                self.caller.speaking.say(&Saying { id, text, language, kind });
+                let style = self.style();
+                self.caller.speaking.say(&Saying { id, text, language, kind, style });
                 self.tend_music();
             }
             Output::StopSpeaking => self.stop_speaking(),
             // Its event is in the journal by now, and its row is made from there.
             Output::StoreCallback { .. } => {}
         }
+    }
+
+    /// How the caller is spoken to now.
+    fn style(&self) -> tts::Style {
+        if self.house.config.speech.soothe { style::towards(self.mind.emotion()) } else { tts::Style::default() }
     }
 
     fn ask_tool(&self, id: u64, request: dialog::ToolRequest) {
@@ -96,8 +102,8 @@ impl Call {
                         self.fail_media(&error);
                     }
                 }
-                SpeakingOutput::Render { token, say, language, kind } => {
-                    self.render(LegId::CALLER, token, say, language, kind);
+                SpeakingOutput::Render { token, say, kind, ahead } => {
+                    self.render(LegId::CALLER, token, say, kind, ahead);
                 }
             }
         }
@@ -113,20 +119,13 @@ impl Call {
     }
 
     /// Has a clause rendered for a leg.
-    pub(super) fn render(
-        &mut self,
-        leg: LegId,
-        token: u64,
-        say: Say,
-        language: call::Language,
-        kind: dialog::PromptKind,
-    ) {
+    pub(super) fn render(&mut self, leg: LegId, token: u64, say: Say, kind: dialog::PromptKind, ahead: Duration) {
         let notes = self.notes.clone();
-        let tell = move |result: Result<Arc<Rendered>, VoiceError>| {
+        let tell = move |result: Result<Arc<Rendered>, Arc<VoiceError>>| {
             // The call may be over: nobody waits then.
             let _ = notes.blocking_send(Note::Rendered { leg, token, rendered: result.ok() });
         };
-        let rendered = match self.house.mouth.render(say, language, kind, tell) {
+        let rendered = match self.house.mouth.render(say, kind, ahead, tell) {
             Ok(None) => return,
             Ok(rendered) => rendered,
             Err(error) => {

@@ -10,6 +10,7 @@ mod ear;
 mod mind;
 mod signalling;
 mod speaking;
+pub(crate) mod style;
 mod turns;
 
 use std::collections::VecDeque;

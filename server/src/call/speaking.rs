@@ -5,10 +5,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
+use call::markup::plain;
 use call::{Language, Moment, Pii, Span};
 use dialog::PromptKind;
 use media::{Clip, Progress};
+use tts::Style;
 
 use crate::mouth::{Rendered, Say};
 
@@ -17,12 +20,14 @@ use crate::mouth::{Rendered, Say};
 pub(crate) struct Saying {
     /// The mind's name for it.
     pub(crate) id: u64,
-    /// The words, as written.
+    /// The words, as written, with their markup.
     pub(crate) text: Pii<String>,
     /// The language of the words.
     pub(crate) language: Language,
     /// Whether it is said in every call.
     pub(crate) kind: PromptKind,
+    /// How it is said where its markup says nothing else.
+    pub(crate) style: Style,
 }
 
 /// What [`Speaking`] wants done or has to tell.
@@ -30,12 +35,13 @@ pub(crate) struct Saying {
 pub(crate) enum SpeakingOutput {
     /// The first sound of a saying was sent.
     Began { at: Moment },
-    /// A saying is over: `text` was really played, within `span` if any of it was.
+    /// A saying is over: `text` was really played, within `span` if any of it was. It holds no markup.
     Ended { id: u64, text: Pii<String>, language: Language, span: Option<Span>, ending: Ending },
     /// Play this after what is already playing.
     Play(Clip),
-    /// Render this clause and answer with [`Speaking::handle_rendered`] under the same token.
-    Render { token: u64, say: Say, language: Language, kind: PromptKind },
+    /// Render this clause and answer with [`Speaking::handle_rendered`] under the same token. About so much sound is
+    /// played before it.
+    Render { token: u64, say: Say, kind: PromptKind, ahead: Duration },
 }
 
 /// Whether a saying came to its end.
@@ -70,6 +76,10 @@ struct Active {
 struct Clause {
     token: u64,
     text: Pii<String>,
+    /// Whether a blank stands before it.
+    spaced: bool,
+    /// How long it plays, as far as its letters tell.
+    guess: Duration,
     state: ClauseState,
 }
 
@@ -90,18 +100,16 @@ enum ClauseState {
 impl Speaking {
     /// Says something after whatever is being said.
     pub(crate) fn say(&mut self, saying: &Saying) {
+        let mut ahead = self.ahead();
         let mut clauses = Vec::new();
-        for clause in tts::clauses(saying.text.reveal(), saying.language) {
+        for part in tts::parts(saying.text.reveal(), saying.language, saying.style) {
             self.next_token += 1;
-            let say = Say::from(clause);
-            let text = say.text.clone();
-            self.outputs.push_back(SpeakingOutput::Render {
-                token: self.next_token,
-                say,
-                language: saying.language,
-                kind: saying.kind,
-            });
-            clauses.push(Clause { token: self.next_token, text, state: ClauseState::Rendering });
+            let (token, spaced) = (self.next_token, part.spaced);
+            let say = Say::from(part);
+            let (text, guess) = (say.text.clone(), guess(&say));
+            self.outputs.push_back(SpeakingOutput::Render { token, say, kind: saying.kind, ahead });
+            ahead += guess;
+            clauses.push(Clause { token, text, spaced, guess, state: ClauseState::Rendering });
         }
         let active = Active { id: saying.id, language: saying.language, clauses, began: None, last_played: None };
         self.sayings.push_back(active);
@@ -148,8 +156,17 @@ impl Speaking {
 
     /// Forgets everything not yet handed to the wire. What the wire holds is reported as it tells of its stop.
     pub(crate) fn stop(&mut self) {
+        let mut unplayed = Vec::new();
+        self.outputs.retain(|output| match output {
+            SpeakingOutput::Play(clip) => {
+                unplayed.push(clip.id);
+                false
+            }
+            SpeakingOutput::Began { .. } | SpeakingOutput::Ended { .. } | SpeakingOutput::Render { .. } => true,
+        });
         for clause in self.sayings.iter_mut().flat_map(|saying| &mut saying.clauses) {
-            if matches!(clause.state, ClauseState::Ready(_) | ClauseState::Rendering) {
+            let is_here = matches!(clause.state, ClauseState::Ready(_) | ClauseState::Rendering);
+            if is_here || unplayed.contains(&clause.token) {
                 clause.state = ClauseState::Over { heard_bytes: 0 };
             }
         }
@@ -171,18 +188,32 @@ impl Speaking {
         }
     }
 
-    /// Plays what is ready, in order, and closes sayings that are over.
+    /// About how much sound is still to be played.
+    fn ahead(&self) -> Duration {
+        let left = |clause: &Clause| match &clause.state {
+            ClauseState::Failed | ClauseState::Over { .. } => Duration::ZERO,
+            ClauseState::Playing(rendered) | ClauseState::Ready(rendered) => rendered.duration(),
+            ClauseState::Rendering => clause.guess,
+        };
+        self.sayings.iter().flat_map(|saying| &saying.clauses).map(left).sum()
+    }
+
+    /// Plays what is ready, in order and as much as the wire takes, and closes sayings that are over.
     fn settle(&mut self) {
+        let mut playing = 0;
         'order: for clause in self.sayings.iter_mut().flat_map(|saying| &mut saying.clauses) {
             match &clause.state {
                 ClauseState::Rendering => break 'order,
+                ClauseState::Ready(_) if playing >= PLAYING_MAX => break 'order,
                 ClauseState::Ready(rendered) => {
                     let rendered = rendered.clone();
                     let clip = Clip { id: clause.token, frames: rendered.frames.clone() };
                     self.outputs.push_back(SpeakingOutput::Play(clip));
                     clause.state = ClauseState::Playing(rendered);
+                    playing += 1;
                 }
-                ClauseState::Failed | ClauseState::Over { .. } | ClauseState::Playing(_) => {}
+                ClauseState::Playing(_) => playing += 1,
+                ClauseState::Failed | ClauseState::Over { .. } => {}
             }
         }
         while self.sayings.front().is_some_and(Active::is_over) {
@@ -210,16 +241,38 @@ impl Active {
             if heard < words.len() && !matches!(clause.state, ClauseState::Failed) {
                 ending = Ending::Stopped;
             }
-            let heard = words.get(..heard).unwrap_or(words).trim();
-            if !heard.is_empty() && !text.is_empty() && self.language == Language::En {
-                text.push(' ');
+            let heard = plain(words.get(..heard).unwrap_or_default());
+            if !heard.is_empty() {
+                if clause.spaced && !text.is_empty() {
+                    text.push(' ');
+                }
+                text.push_str(&heard);
             }
-            text.push_str(heard);
         }
         let span = self.began.map(|start| Span { start, end: self.last_played.unwrap_or(start) });
         SpeakingOutput::Ended { id: self.id, text: Pii::new(text), language: self.language, span, ending }
     }
 }
+
+/// How long a clause plays, as far as its letters tell: enough to put clauses in the order in which they are needed.
+fn guess(say: &Say) -> Duration {
+    let letters = u32::try_from(say.text.reveal().chars().count()).unwrap_or(u32::MAX);
+    let letter = match say.language {
+        Language::En => LETTER_EN,
+        Language::Zh => LETTER_ZH,
+    };
+    letter.saturating_mul(letters).saturating_add(say.pause)
+}
+
+/// Clips on the wire at once; it takes 64.
+const PLAYING_MAX: usize = 16;
+/// A letter of English, spaces counted: about 15 a second.
+const LETTER_EN: Duration = Duration::from_millis(65);
+/// A character of Mandarin: about 4 a second.
+const LETTER_ZH: Duration = Duration::from_millis(230);
+
+#[cfg(test)]
+mod truth;
 
 #[cfg(test)]
 mod tests {
@@ -236,7 +289,7 @@ mod tests {
     fn begin(text: &str) -> (Speaking, Vec<u64>) {
         let mut speaking = Speaking::default();
         let text = Pii::new(text.to_owned());
-        speaking.say(&Saying { id: 7, text, language: Language::En, kind: PromptKind::Live });
+        speaking.say(&Saying { id: 7, text, language: Language::En, kind: PromptKind::Live, style: Style::default() });
         let mut tokens = Vec::new();
         while let Some(output) = speaking.poll_output() {
             if let SpeakingOutput::Render { token, .. } = output {
@@ -281,6 +334,35 @@ mod tests {
         let (mut speaking, _tokens) = begin("Hello there.");
         speaking.stop();
         assert_eq!(ended(&mut speaking), Some((String::new(), Ending::Stopped)));
+    }
+
+    #[test]
+    fn each_clause_is_needed_when_those_before_it_have_been_played() {
+        let mut speaking = Speaking::default();
+        let mut say = |text: &str, language| {
+            let text = Pii::new(text.to_owned());
+            speaking.say(&Saying { id: 7, text, language, kind: PromptKind::Live, style: Style::default() });
+            let mut needed = Vec::new();
+            while let Some(output) = speaking.poll_output() {
+                if let SpeakingOutput::Render { ahead, .. } = output {
+                    needed.push(ahead.as_millis());
+                }
+            }
+            needed
+        };
+        assert_eq!(say("Thank you for that. Anything else?", Language::En), [0, 19 * 65 + 280]);
+        assert_eq!(say("好的。", Language::Zh), [34 * 65 - 65 + 280], "after the other");
+    }
+
+    #[test]
+    fn the_words_are_told_without_their_markup() {
+        let (mut speaking, tokens) = begin("<emphasis>Hello</emphasis> <break time=\"1s\"/>there.");
+        for token in tokens {
+            speaking.handle_rendered(token, Some(rendered(2, &[])));
+            speaking.handle_progress(&Progress::Started { clip: token }, Moment::from_millis(100));
+            speaking.handle_progress(&Progress::Finished { clip: token }, Moment::from_millis(200));
+        }
+        assert_eq!(ended(&mut speaking), Some(("Hello there.".to_owned(), Ending::Complete)));
     }
 
     #[test]

@@ -53,9 +53,7 @@ pub(super) async fn run(args: DemoArgs, settings: Settings) -> Result<ExitCode> 
     let agent = Agent::listen(AgentPlan::friendly(any_port, Language::En), mouth.clone(), ears.clone()).await?;
     add_agent(&mut config, &agent)?;
     let recordings = config.recordings_folder();
-    let mut serving = Serving::start(config, Clock::start()).await?;
-    writeln!(out, "Rendering the prompts that every call says ...")?;
-    serving.ready().await;
+    let serving = Serving::start(config, Clock::start()).await?;
     let sip = format!("sip:hotline@{}", serving.sip_address());
     let http = format!("http://{}", serving.http_address());
     writeln!(out, "Serving: {sip} (UDP and TCP), {http}\n\nA caller dials {sip}:\n")?;

@@ -1,13 +1,17 @@
 //! `hotline serve`: answers calls until told to stop.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing::info;
 
 use super::Settings;
 use crate::clock::Clock;
+use crate::mouth::Prepared;
 use crate::serving::Serving;
 use crate::telemetry;
 
@@ -19,9 +23,30 @@ pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
     telemetry::init(&settings.config.log)?;
     let serving = Serving::start(settings.config, Clock::start()).await?;
     info!(sip = %serving.sip_address(), http = %serving.http_address(), "Ready for calls");
+    let progress = tokio::spawn(show_prompts(serving.prompts()));
     wait_for_stop().await?;
+    progress.abort();
     serving.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows in a terminal how far the rendering of the prompts is; a log has its own lines.
+async fn show_prompts(mut prompts: watch::Receiver<Prepared>) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    let template = "  prompts {wide_bar} {pos} of {len}, {eta} left; calls are taken";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(0).with_style(style);
+    loop {
+        let now = *prompts.borrow_and_update();
+        bar.set_length(now.total as u64);
+        bar.set_position((now.ready + now.failed) as u64);
+        if now.is_done() || prompts.changed().await.is_err() {
+            bar.finish_and_clear();
+            return;
+        }
+    }
 }
 
 /// Waits for Ctrl-C or SIGTERM.

@@ -148,16 +148,16 @@ struct Spoken {
 /// When there is no voice for the language, nothing can be spoken, or the file cannot be written.
 pub(super) fn speak(args: &SpeakArgs, settings: &Settings) -> Result<()> {
     let voices = engines::configured_voices(&settings.config)?;
-    let Some(voice) = voices.iter().find(|voice| voice.language() == args.lang) else {
-        bail!("there is no voice for language {} yet; voices speak: en", args.lang);
-    };
     let style = Style { rate: args.rate, ..Style::default() };
     let begin = Instant::now();
     let mut first = None;
     let mut sound: Option<Pcm> = None;
-    let clauses = tts::clauses(&args.text, args.lang);
-    for clause in &clauses {
-        let speech = voice.speak(&clause.text, style)?;
+    let parts = tts::parts(&args.text, args.lang, style);
+    for part in &parts {
+        let Some(voice) = voices.iter().find(|voice| voice.language() == part.language) else {
+            bail!("there is no voice for language {} yet; voices speak: en", part.language);
+        };
+        let speech = voice.speak(&part.clause.text, part.style)?;
         first.get_or_insert_with(|| begin.elapsed());
         match &mut sound {
             Some(sound) => sound.samples.extend(speech.pcm.samples),
@@ -170,7 +170,7 @@ pub(super) fn speak(args: &SpeakArgs, settings: &Settings) -> Result<()> {
     let audio_s = sound.duration().as_secs_f64();
     let spoken = Spoken {
         file: args.output.display().to_string(),
-        clauses: clauses.len(),
+        clauses: parts.len(),
         first_audio_ms: first.unwrap_or(total).as_secs_f64() * 1e3,
         total_ms: total.as_secs_f64() * 1e3,
         audio_s,

@@ -162,7 +162,7 @@ impl OwnHouse {
         }
         let recordings = config.recordings_folder();
         writeln!(out, "Loading the speech models and rendering the prompts ...")?;
-        let mut serving = Serving::start(config, Clock::start()).await?;
+        let serving = Serving::start(config, Clock::start()).await?;
         serving.ready().await;
         let http = format!("http://{}", serving.http_address());
         let captions = tokio::spawn(story::tell(http, serving.token()));

@@ -32,12 +32,12 @@ pub(super) fn load(settings: &Settings) -> Result<(Mouth, Ears)> {
 }
 
 fn say(voices: &[Arc<dyn Voice>], text: &str, language: Language) -> Result<Pcm, String> {
-    let voice = voices.iter().find(|voice| voice.language() == language);
-    let voice =
-        voice.ok_or_else(|| format!("there is no voice for language {language} yet; use a WAV file or keys"))?;
     let mut sound: Option<Pcm> = None;
-    for clause in tts::clauses(text, language) {
-        let speech = voice.speak(&clause.text, Style::default()).map_err(|error| error.to_string())?;
+    for part in tts::parts(text, language, Style::default()) {
+        let voice = voices.iter().find(|voice| voice.language() == part.language);
+        let voice = voice
+            .ok_or_else(|| format!("there is no voice for language {} yet; use a WAV file or keys", part.language))?;
+        let speech = voice.speak(&part.clause.text, part.style).map_err(|error| error.to_string())?;
         match &mut sound {
             Some(sound) => sound.samples.extend(speech.pcm.samples),
             None => sound = Some(speech.pcm),

@@ -66,6 +66,11 @@ impl Config {
         self.data.folder.join("live")
     }
 
+    /// Where rendered prompts are kept.
+    pub fn prompts_folder(&self) -> PathBuf {
+        self.data.folder.join("prompts")
+    }
+
     /// Where the models are: as configured, or else [`crate::models::folder`].
     pub fn models_folder(&self) -> PathBuf {
         self.speech.models.clone().unwrap_or_else(crate::models::folder)

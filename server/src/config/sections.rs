@@ -172,6 +172,8 @@ pub struct Speech {
     /// Voices reached over HTTP, before the embedded ones.
     #[serde(skip_serializing_if = "HttpVoices::is_empty")]
     pub voice: HttpVoices,
+    /// Whether an angry or sad caller is spoken to slower and softer.
+    pub soothe: bool,
 }
 
 impl Default for Speech {
@@ -184,6 +186,7 @@ impl Default for Speech {
             whisper: None,
             recognizer: None,
             voice: HttpVoices::default(),
+            soothe: true,
         }
     }
 }

@@ -84,6 +84,8 @@ fn sole_language(choice: &LanguageChoice) -> Option<Language> {
             [] | [_, _, ..] => None,
         },
         LanguageChoice::Fixed(language) => Some(*language),
+        // An engine that is told no language finds it out.
+        LanguageChoice::Likely { .. } => None,
     }
 }
 

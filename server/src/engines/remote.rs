@@ -143,6 +143,11 @@ pub(super) struct Remote {
 }
 
 impl Remote {
+    /// Where it is asked.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// An engine at `url` whose interface is at `path` below it.
     pub(super) fn new(
         outward: Arc<Outward>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use call::{Language, Pcm, SampleRate};
 use serde_json::json;
-use tts::{Speech, Style, TEXT_BYTES_MAX, Voice, VoiceError};
+use tts::{Fingerprint, Speech, Style, TEXT_BYTES_MAX, Voice, VoiceError};
 
 use super::remote::{Answer, Missed, Outward, Remote, RemoteError};
 use crate::config;
@@ -82,6 +82,13 @@ impl HttpVoice {
 impl Voice for HttpVoice {
     fn language(&self) -> Language {
         self.language
+    }
+
+    /// Of the engine's settings, since its files are not here, and of the embedded voice that speaks in its place.
+    fn fingerprint(&self) -> String {
+        let embedded = self.embedded.as_ref().map(|voice| voice.fingerprint()).unwrap_or_default();
+        let parts = [self.remote.address(), &self.model, &self.voice, self.format.as_str(), &embedded];
+        parts.into_iter().fold(Fingerprint::new("http"), Fingerprint::with).finish()
     }
 
     fn speak(&self, text: &str, style: Style) -> Result<Speech, VoiceError> {

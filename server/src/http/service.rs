@@ -15,6 +15,7 @@ use super::calls::page_size;
 use super::openapi::ApiDoc;
 use super::problem::Problem;
 use super::state::{AgentStatus, HttpState};
+use crate::mouth::Prepared;
 use crate::store::{Callback, CallbackState};
 
 /// Where to begin.
@@ -36,6 +37,8 @@ pub(super) struct Ready {
     ready: bool,
     /// Live calls.
     calls: usize,
+    /// Fixed prompts rendered so far, in clauses. Those that are not yet are rendered when a call needs them.
+    prompts: Prepared,
     /// What is missing, and why.
     missing: BTreeMap<String, String>,
 }
@@ -91,7 +94,8 @@ pub(super) async fn ready(State(state): State<HttpState>) -> Response {
     let missing: BTreeMap<String, String> =
         state.readiness.reasons().into_iter().map(|(part, reason)| (part.to_owned(), reason)).collect();
     if missing.is_empty() {
-        return Json(Ready { ready: true, calls: state.live.count(), missing }).into_response();
+        return Json(Ready { ready: true, calls: state.live.count(), prompts: *state.prompts.borrow(), missing })
+            .into_response();
     }
     let reasons: Vec<_> = missing.iter().map(|(part, reason)| format!("{part}: {reason}")).collect();
     let way_out = "Wait, if it says that something is being loaded; otherwise do as the reason says.";

@@ -14,6 +14,7 @@ use super::live::LiveCalls;
 use crate::config::Secret;
 use crate::guests::Guests;
 use crate::journal::Folders;
+use crate::mouth::Prepared;
 use crate::store::Store;
 
 /// What the web interface is given. Cheap to copy.
@@ -27,6 +28,8 @@ pub struct HttpState {
     pub live: LiveCalls,
     /// The people who take calls, kept up to date by the desk.
     pub agents: watch::Receiver<Vec<AgentStatus>>,
+    /// How far the rendering of fixed prompts is.
+    pub prompts: watch::Receiver<Prepared>,
     /// Whether calls can be taken.
     pub readiness: Readiness,
     /// The speech engines, as far as callers leave them.

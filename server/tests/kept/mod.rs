@@ -171,6 +171,7 @@ impl Keeping {
             folders: folders.clone(),
             live: live.clone(),
             agents,
+            prompts: tokio::sync::watch::Sender::default().subscribe(),
             readiness: readiness.clone(),
             guests: guests(),
             metrics: telemetry::metrics_builder().unwrap().build_recorder().handle(),

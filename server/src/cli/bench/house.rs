@@ -31,7 +31,7 @@ impl BenchHouse {
         std::fs::write(folder.path().join("bench.yaml"), FLOW)?;
         let config = configure(settings.config.clone(), folder.path());
         let recordings = config.recordings_folder();
-        let mut serving = Serving::start(config, Clock::start()).await?;
+        let serving = Serving::start(config, Clock::start()).await?;
         serving.ready().await;
         Ok(Self { serving, folder, recordings })
     }
@@ -81,7 +81,7 @@ fn configure(mut config: Config, folder: &Path) -> Config {
     config.webhook = None;
     config.agents = Vec::new();
     config.numbers = [Language::En, Language::Zh]
-        .map(|language| Number { called: called(language).to_owned(), flow: None, language: Some(language) })
+        .map(|language| Number { called: called(language).to_owned(), flow: None, language: Some(language), languages: vec![language] })
         .to_vec();
     config
 }
