@@ -18,7 +18,7 @@ use test_audio::gap::turn_gaps;
 use test_audio::{LoadPlan, load};
 
 use super::speech::read_mono;
-use super::{Settings, print_json, voices};
+use super::{Settings, bench_voice, print_json, voices};
 use crate::engines;
 
 /// `hotline bench`.
@@ -71,6 +71,15 @@ pub(super) enum BenchCommand {
         #[arg(long)]
         json: bool,
     },
+    /// From a text to its first packet: kept in memory, kept on disk, and live
+    Voice {
+        /// The language of the texts
+        #[arg(long, default_value = "en")]
+        lang: Language,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs `hotline bench`.
@@ -86,6 +95,14 @@ pub(super) async fn run(command: BenchCommand, settings: Settings) -> Result<Exi
             bench_speech(set.as_deref(), folder, lang, telephone, json, &settings)
         }
         BenchCommand::Turns { files, json } => bench_turns(&files, json),
+        BenchCommand::Voice { lang, json } => {
+            let texts = match lang {
+                Language::En => &SENTENCES,
+                Language::Zh => &SENTENCES_ZH,
+            };
+            bench_voice::run(texts, lang, json, &settings).await?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -286,4 +303,18 @@ const SENTENCES: [&str; 10] = [
     "Your parcel is with the carrier and will be delivered on Tuesday.",
     "All our agents are busy. May we call you back this afternoon?",
     "I will connect you to a colleague who can help you with the invoice.",
+];
+
+/// The same in Mandarin.
+const SENTENCES_ZH: [&str; 10] = [
+    "您好，感谢您的来电，请问有什么可以帮您？",
+    "您的订单已经发货，预计明天送达。",
+    "请告诉我您的八位订单号。",
+    "对不起，我没有听清楚，请您再说一遍。",
+    "一共是一千二百九十九元。",
+    "退款会在三天之内退回您的账户。",
+    "我帮您转接同事，请稍等。",
+    "现在所有的客服都在忙，今天下午给您回电可以吗？",
+    "您的包裹正在派送，快递员会给您打电话。",
+    "还有什么可以帮您？",
 ];

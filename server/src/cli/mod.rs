@@ -2,6 +2,7 @@
 
 mod agent;
 mod bench;
+mod bench_voice;
 mod caller;
 mod demo;
 mod flow;
