@@ -156,6 +156,13 @@ pub enum CallEvent {
         #[serde(with = "revealed")]
         text: Pii<String>,
     },
+    /// What the bot has said so far of what it is still saying, told whenever a clause of it was sent whole. `Said`
+    /// takes its place, unless the machine stops before.
+    #[serde(rename = "transcript.played")]
+    PartialSaid {
+        /// Only words whose samples were sent.
+        utterance: Utterance,
+    },
     /// An agent's phone rings for this call.
     #[serde(rename = "queue.offered")]
     QueueOffered {

@@ -104,6 +104,7 @@ pub fn observe(direction: Direction, record: &EventRecord) {
         | CallEvent::EmotionChanged { .. }
         | CallEvent::Held { .. }
         | CallEvent::PartialHeard { .. }
+        | CallEvent::PartialSaid { .. }
         | CallEvent::QueueLeft { .. }
         | CallEvent::QueueOffered { .. }
         | CallEvent::RecordingReady { .. }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use call::{CallEvent, EventRecord};
+use call::{CallEvent, EventRecord, Language, Moment, Pii, Span, Speaker, Utterance};
 use kept::{BEGAN_UNIX_MS, append, header, open_call, recording_name, repair, whole_call};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
@@ -46,6 +46,33 @@ async fn a_call_cut_off_in_the_middle_is_closed_with_its_recording() {
 
     let again = recover(&place.folders, &place.store, repair).await.unwrap();
     assert!(again.calls.is_empty(), "what is closed stays closed");
+}
+
+#[tokio::test]
+async fn what_the_bot_had_said_of_its_last_words_is_not_lost_and_not_told_twice() {
+    let place = Place::new().await;
+    let bot = |text: &str| Utterance {
+        speaker: Speaker::Bot,
+        span: Span { start: Moment::from_millis(9_000), end: Moment::from_millis(9_500) },
+        text: Pii::new(text.to_owned()),
+        confidence: 1.0,
+        language: Language::En,
+        emotion: None,
+    };
+    let begun = |text: &str| CallEvent::PartialSaid { utterance: bot(text) };
+    let mut events = open_call(&header(1));
+    events.extend([begun("Your order"), begun("Your order is on its way.")]);
+    place.write(&header(1), events.clone());
+    recover(&place.folders, &place.store, repair).await.unwrap();
+    let transcript = place.store.transcript(header(1).call_id).await.unwrap();
+    assert_eq!(transcript.len(), 3);
+    assert_eq!(transcript[2].text.reveal(), "Your order is on its way.");
+
+    events.push(CallEvent::Said { utterance: bot("Your order is on its way. Anything else?") });
+    place.write(&header(2), events);
+    recover(&place.folders, &place.store, repair).await.unwrap();
+    let transcript = place.store.transcript(header(2).call_id).await.unwrap();
+    assert_eq!(transcript.len(), 3, "the whole takes the place of its beginning");
 }
 
 #[tokio::test]

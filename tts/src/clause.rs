@@ -256,7 +256,7 @@ fn shortened(clause: Clause, most: usize) -> Vec<Clause> {
     let mut start = clause.span.start;
     while rest.chars().count() > most {
         let limit = rest.char_indices().nth(most).map_or(rest.len(), |(at, _)| at);
-        let cut = last_space_outside_tags(&rest[..limit]).unwrap_or(limit);
+        let cut = outside_tags(rest, last_space_outside_tags(&rest[..limit]).unwrap_or(limit));
         let words = rest[..cut].trim_end();
         out.push(Clause { text: words.to_owned(), span: start..start + words.len(), pause: Duration::ZERO });
         let next = rest[cut..].trim_start();
@@ -267,6 +267,20 @@ fn shortened(clause: Clause, most: usize) -> Vec<Clause> {
         out.push(Clause { text: rest.to_owned(), span: start..start + rest.len(), pause: clause.pause });
     }
     out
+}
+
+/// The place of a cut that would fall into a tag, moved to the tag's beginning, or to its end where it comes first.
+fn outside_tags(text: &str, cut: usize) -> usize {
+    let mut at = 0;
+    while let Some(found) = text.get(at..cut).and_then(|before| before.find('<')) {
+        let start = at + found;
+        let length = tag(&text[start..]).map_or(1, |(length, _)| length);
+        if start + length > cut {
+            return if text[..start].trim().is_empty() { start + length } else { start };
+        }
+        at = start + length;
+    }
+    cut
 }
 
 /// The last space that is neither the first letter, nor inside a tag, nor between two digits.
@@ -376,6 +390,14 @@ mod tests {
         assert!(
             got.iter().all(|clause| clause.text.chars().count() <= CLAUSE_CHARS_MAX && clause.text.ends_with("word"))
         );
+    }
+
+    #[test]
+    fn a_long_clause_is_not_cut_within_a_tag() {
+        let id = "<say-as interpret-as=\"digits\">44, 71</say-as>";
+        let han = "您".repeat(30);
+        check(Language::Zh, &format!("{han}{id}{han}"), &[&han, &format!("{id}"), &han]);
+        check(Language::Zh, &format!("{id}{han}"), &[id, &han]);
     }
 
     #[test]

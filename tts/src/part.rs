@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use call::Language;
-use call::markup::{Stretch, stretches, untagged};
+use call::markup::{Stretch, stretches, tag_length, untagged};
 
 use crate::clause::{Clause, PAUSE_HARD, PAUSE_SOFT, clauses, has_words};
 use crate::voice::Style;
@@ -60,10 +60,32 @@ fn gathered(stretches: Vec<Stretch>) -> Vec<Stretch> {
                 *last = Stretch { text, ..stretch };
             }
             Some(last) if !has_words(&stretch.text) => last.text.push_str(&stretch.text),
-            Some(_) | None => out.push(stretch),
+            Some(last) => {
+                let (marks, text) = stretch.text.split_at(leading_marks(&stretch.text));
+                last.text.push_str(marks);
+                out.push(Stretch { text: text.to_owned(), ..stretch });
+            }
+            None => out.push(stretch),
         }
     }
     out
+}
+
+/// Bytes of the marks and breaks that a text begins with: they belong to the words before them.
+fn leading_marks(text: &str) -> usize {
+    let mut end = 0;
+    loop {
+        let rest = text[end..].trim_start();
+        let at = text.len() - rest.len();
+        let mut letters = rest.chars();
+        end = match (letters.next(), tag_length(rest)) {
+            (Some('<'), Some(length)) if rest.starts_with("<break") => at + length,
+            (Some(mark), _) if MARKS.contains(mark) && !letters.as_str().starts_with(char::is_alphanumeric) => {
+                at + mark.len_utf8()
+            }
+            (Some(_) | None, _) => return end,
+        };
+    }
 }
 
 /// The silence that the mark at the end asks for, when other words follow.
@@ -74,6 +96,9 @@ fn pause_after(text: &str) -> Duration {
         Some(_) | None => Duration::ZERO,
     }
 }
+
+/// Marks that close what stands before them.
+const MARKS: &str = ".,!?;:…。，！？；：、";
 
 #[cfg(test)]
 mod tests {
@@ -98,12 +123,20 @@ mod tests {
             ("We say".to_owned(), Language::En, 0.9, false),
             ("您好.".to_owned(), Language::Zh, 0.9, true),
             ("That is".to_owned(), Language::En, 0.9, true),
-            ("hello".to_owned(), Language::En, 0.9 * 0.85, true),
-            (", dear caller!".to_owned(), Language::En, 0.9, false),
+            ("hello,".to_owned(), Language::En, 0.9 * 0.85, true),
+            ("dear caller!".to_owned(), Language::En, 0.9, true),
         ];
         assert_eq!(got.iter().map(of).collect::<Vec<_>>(), expected);
         assert_eq!(got[1].clause.pause, PAUSE_HARD);
         assert_eq!(joined(&got), "We say 您好. That is hello, dear caller!");
+    }
+
+    #[test]
+    fn a_break_behind_a_tag_is_kept() {
+        let got = parts("<emphasis>Hold on</emphasis> <break time=\"1s\"/>, please.", Language::En, Style::default());
+        let of = |part: &Part| (part.clause.text.clone(), part.clause.pause.as_millis(), part.spaced);
+        let expected = [("Hold on <break time=\"1s\"/>,".to_owned(), 1_000, false), ("please.".to_owned(), 0, true)];
+        assert_eq!(got.iter().map(of).collect::<Vec<_>>(), expected);
     }
 
     #[test]

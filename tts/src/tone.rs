@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn markup_is_not_said() {
         let speech = ToneVoice::default().speak("Hold <break time=\"1s\"/> on.", Style::default()).unwrap();
-        assert_eq!(speech.marks.iter().map(|mark| mark.end_byte).collect::<Vec<_>>(), [4, 26]);
+        assert_eq!(speech.marks.iter().map(|mark| mark.end_byte).collect::<Vec<_>>(), [4, 27]);
     }
 
     #[test]

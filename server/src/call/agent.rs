@@ -250,7 +250,7 @@ impl Call {
         while let Some((leg, output)) = self.agent_speech() {
             any = true;
             match output {
-                SpeakingOutput::Began { .. } => {}
+                SpeakingOutput::Began { .. } | SpeakingOutput::Played { .. } => {}
                 SpeakingOutput::Ended { .. } => self.bridge().await,
                 SpeakingOutput::Play(clip) => {
                     if let Err(error) = self.line.play(leg, clip) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asr::Bot;
-use call::{CallEvent, HangupBy, LegId, Pii, Speaker, Utterance};
+use call::{CallEvent, HangupBy, Language, LegId, Pii, Span, Speaker, Utterance};
 use dialog::{BargeIn, Input, Output};
 use media::Progress;
 use tracing::warn;
@@ -88,9 +88,7 @@ impl Call {
                     if let Some(span) = span
                         && !text.reveal().is_empty()
                     {
-                        let utterance =
-                            Utterance { speaker: Speaker::Bot, span, text, confidence: 1.0, language, emotion: None };
-                        self.chronicle.record(CallEvent::Said { utterance });
+                        self.chronicle.record(CallEvent::Said { utterance: said(text, language, span) });
                     }
                     self.think(match ending {
                         Ending::Complete => Input::SayFinished { id },
@@ -101,6 +99,10 @@ impl Call {
                     if let Err(error) = self.line.play(LegId::CALLER, clip) {
                         self.fail_media(&error);
                     }
+                }
+                SpeakingOutput::Played { text, language, span } => {
+                    let utterance = said(text, language, span);
+                    self.chronicle.record(CallEvent::PartialSaid { utterance });
                 }
                 SpeakingOutput::Render { token, say, kind, ahead } => {
                     self.render(LegId::CALLER, token, say, kind, ahead);
@@ -227,6 +229,11 @@ impl Call {
         warn!(call_id = %self.id, %error, "The call has lost its sound");
         self.end("media_failed", HangupBy::System, None);
     }
+}
+
+/// What the bot said.
+fn said(text: Pii<String>, language: Language, span: Span) -> Utterance {
+    Utterance { speaker: Speaker::Bot, span, text, confidence: 1.0, language, emotion: None }
 }
 
 /// How long after its last sound a goodbye is hung up.

@@ -39,6 +39,8 @@ pub(crate) enum SpeakingOutput {
     Ended { id: u64, text: Pii<String>, language: Language, span: Option<Span>, ending: Ending },
     /// Play this after what is already playing.
     Play(Clip),
+    /// A clause was played whole and more of its saying follows: `text` is what was played of it so far.
+    Played { text: Pii<String>, language: Language, span: Span },
     /// Render this clause and answer with [`Speaking::handle_rendered`] under the same token. About so much sound is
     /// played before it.
     Render { token: u64, say: Say, kind: PromptKind, ahead: Duration },
@@ -121,11 +123,11 @@ impl Speaking {
         !self.sayings.is_empty()
     }
 
-    /// A clause was rendered, or could not be.
+    /// A clause was rendered, or could not be. One that comes after a stop is no longer wanted.
     pub(crate) fn handle_rendered(&mut self, token: u64, rendered: Option<Arc<Rendered>>) {
         let clauses = self.sayings.iter_mut().flat_map(|saying| &mut saying.clauses);
         for clause in clauses {
-            if clause.token == token {
+            if clause.token == token && matches!(clause.state, ClauseState::Rendering) {
                 clause.state = rendered.map_or(ClauseState::Failed, ClauseState::Ready);
                 break;
             }
@@ -150,6 +152,10 @@ impl Speaking {
             if frames > 0 {
                 saying.last_played = Some(at);
             }
+            if let (Some(start), false) = (saying.began, saying.is_over()) {
+                let (text, span) = (Pii::new(saying.heard().0), Span { start, end: at });
+                self.outputs.push_back(SpeakingOutput::Played { text, language: saying.language, span });
+            }
         }
         self.settle();
     }
@@ -162,7 +168,10 @@ impl Speaking {
                 unplayed.push(clip.id);
                 false
             }
-            SpeakingOutput::Began { .. } | SpeakingOutput::Ended { .. } | SpeakingOutput::Render { .. } => true,
+            SpeakingOutput::Began { .. }
+            | SpeakingOutput::Ended { .. }
+            | SpeakingOutput::Played { .. }
+            | SpeakingOutput::Render { .. } => true,
         });
         for clause in self.sayings.iter_mut().flat_map(|saying| &mut saying.clauses) {
             let is_here = matches!(clause.state, ClauseState::Ready(_) | ClauseState::Rendering);
@@ -229,7 +238,8 @@ impl Active {
         self.clauses.iter().all(|clause| matches!(clause.state, ClauseState::Failed | ClauseState::Over { .. }))
     }
 
-    fn close(self) -> SpeakingOutput {
+    /// The words whose sound was sent, and whether that is all.
+    fn heard(&self) -> (String, Ending) {
         let mut text = String::new();
         let mut ending = Ending::Complete;
         for clause in &self.clauses {
@@ -249,6 +259,11 @@ impl Active {
                 text.push_str(&heard);
             }
         }
+        (text, ending)
+    }
+
+    fn close(self) -> SpeakingOutput {
+        let (text, ending) = self.heard();
         let span = self.began.map(|start| Span { start, end: self.last_played.unwrap_or(start) });
         SpeakingOutput::Ended { id: self.id, text: Pii::new(text), language: self.language, span, ending }
     }
@@ -323,10 +338,33 @@ mod tests {
     fn a_stopped_saying_holds_only_the_words_whose_sound_was_sent() {
         let (mut speaking, tokens) = begin("Hello there.");
         speaking.handle_rendered(tokens[0], Some(rendered(50, &[(5, 20), (12, 50)])));
+        assert!(matches!(speaking.poll_output(), Some(SpeakingOutput::Play(_))));
         speaking.handle_progress(&Progress::Started { clip: tokens[0] }, Moment::from_millis(100));
         speaking.stop();
         speaking.handle_progress(&Progress::Stopped { clip: tokens[0], frames_played: 30 }, Moment::from_millis(700));
         assert_eq!(ended(&mut speaking), Some(("Hello".to_owned(), Ending::Stopped)));
+    }
+
+    #[test]
+    fn what_is_rendered_too_late_is_not_played() {
+        let (mut speaking, tokens) = begin("Hello there. How are you today?");
+        speaking.handle_rendered(tokens[0], Some(rendered(50, &[(12, 50)])));
+        assert!(matches!(speaking.poll_output(), Some(SpeakingOutput::Play(_))));
+        speaking.handle_progress(&Progress::Started { clip: tokens[0] }, Moment::from_millis(100));
+        while speaking.poll_output().is_some() {}
+        speaking.stop();
+        // The first clause still fades.
+        speaking.handle_rendered(tokens[1], Some(rendered(50, &[(18, 50)])));
+        assert!(speaking.poll_output().is_none());
+    }
+
+    #[test]
+    fn a_clip_that_the_wire_has_not_been_given_is_not_played_after_a_stop() {
+        let (mut speaking, tokens) = begin("Hello there.");
+        speaking.handle_rendered(tokens[0], Some(rendered(50, &[(12, 50)])));
+        speaking.stop();
+        assert_eq!(ended(&mut speaking), Some((String::new(), Ending::Stopped)));
+        assert!(speaking.poll_output().is_none());
     }
 
     #[test]
@@ -351,7 +389,7 @@ mod tests {
             needed
         };
         assert_eq!(say("Thank you for that. Anything else?", Language::En), [0, 19 * 65 + 280]);
-        assert_eq!(say("好的。", Language::Zh), [34 * 65 - 65 + 280], "after the other");
+        assert_eq!(say("好的。", Language::Zh), [33 * 65 + 280], "after the other");
     }
 
     #[test]

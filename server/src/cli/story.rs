@@ -97,6 +97,7 @@ fn print_event(at_s: f64, event: &CallEvent) -> Result<()> {
         | CallEvent::EmotionChanged { .. }
         | CallEvent::Held { .. }
         | CallEvent::PartialHeard { .. }
+        | CallEvent::PartialSaid { .. }
         | CallEvent::RecordingReady { .. }
         | CallEvent::RecordingStarted { .. }
         | CallEvent::Resumed { .. }

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use call::{CallEvent, EventRecord, HangupBy, Moment};
+use call::{CallEvent, EventRecord, HangupBy, Moment, Speaker, Utterance};
 use thiserror::Error;
 use tracing::{info, warn};
 
@@ -131,6 +131,9 @@ where
         return Ok(());
     }
     let mut end = End::of(journal.header(), events);
+    if let Some(utterance) = unfinished_saying(events) {
+        events.push(journal.append(end.at, end.unix_ms, CallEvent::Said { utterance })?);
+    }
     if let Some((path, began)) = unfinished_recording(events) {
         let event = match inside(recordings, &path).map(|whole| repair(&whole)) {
             Some(Ok(duration)) => {
@@ -172,6 +175,15 @@ impl End {
     }
 }
 
+/// What the bot had said of what it was saying.
+fn unfinished_saying(events: &[EventRecord]) -> Option<Utterance> {
+    events.iter().rev().find_map(|record| match &record.event {
+        CallEvent::PartialSaid { utterance } => Some(Some(utterance.clone())),
+        CallEvent::Said { utterance } if utterance.speaker == Speaker::Bot => Some(None),
+        _ => None,
+    })?
+}
+
 /// The recording that was begun and neither finished nor given up.
 fn unfinished_recording(events: &[EventRecord]) -> Option<(String, End)> {
     events.iter().fold(None, |open, record| match &record.event {
@@ -187,6 +199,7 @@ fn unfinished_recording(events: &[EventRecord]) -> Option<(String, End)> {
         | CallEvent::Held { .. }
         | CallEvent::IntentDetected { .. }
         | CallEvent::PartialHeard { .. }
+        | CallEvent::PartialSaid { .. }
         | CallEvent::QueueConnected { .. }
         | CallEvent::QueueLeft { .. }
         | CallEvent::QueueOffered { .. }

@@ -31,7 +31,7 @@ pub(super) enum Duty {
     Calls,
     /// Fixed prompts that a call needs now.
     Prompts,
-    /// Fixed prompts that no call needs yet.
+    /// Fixed prompts that no call needs yet, while nothing is rendered for a call.
     Quiet,
 }
 
@@ -60,6 +60,8 @@ struct State {
     live: BinaryHeap<Reverse<Needed>>,
     quiet: VecDeque<(Job, Done)>,
     count: u64,
+    /// Tasks for calls that are being rendered.
+    busy: usize,
     closed: bool,
 }
 
@@ -118,9 +120,19 @@ impl Lanes {
                 return None;
             }
             if let Some(task) = state.take(duty) {
+                state.busy += usize::from(duty != Duty::Quiet);
                 return Some(task);
             }
             state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A task of this duty is done.
+    pub(super) fn finished(&self, duty: Duty) {
+        if duty != Duty::Quiet {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.busy = state.busy.saturating_sub(1);
+            self.bell.notify_all();
         }
     }
 
@@ -147,6 +159,8 @@ impl State {
                 None => fixed(self),
             },
             Duty::Prompts => fixed(self),
+            // The engines compute on cores that all voices and the ears share, so calls go first.
+            Duty::Quiet if self.busy > 0 || !self.fixed.is_empty() || !self.live.is_empty() => None,
             Duty::Quiet => self.quiet.pop_front().map(|(job, done)| Task::Quiet(job, done)),
         }
     }
@@ -224,6 +238,7 @@ mod tests {
         assert!(lanes.push_fixed(job(1), done()));
         assert!(lanes.push_fixed(job(2), done()));
         assert!(lanes.push_live(job(3), Instant::now(), done()));
+        assert_eq!(next(&lanes, Duty::Quiet), None, "the background gives way");
         assert_eq!(next(&lanes, Duty::Prompts), Some((1, "fixed")), "though live text waits");
         assert_eq!(next(&lanes, Duty::Calls), Some((3, "live")), "though fixed prompts wait");
         assert_eq!(next(&lanes, Duty::Calls), Some((2, "fixed")), "once there is no live text");

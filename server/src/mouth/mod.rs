@@ -214,10 +214,6 @@ impl Prepared {
 
 /// One thread's work, until the house is closed.
 fn serve(lanes: &Lanes, cache: &Cache, duty: Duty) {
-    if duty == Duty::Quiet {
-        // Where the system does not allow it, this thread takes its share like the others.
-        let _ = rustix::process::nice(QUIET_NICENESS);
-    }
     while let Some(task) = lanes.next(duty) {
         match task {
             Task::Fixed(job) => {
@@ -230,6 +226,7 @@ fn serve(lanes: &Lanes, cache: &Cache, duty: Duty) {
             Task::Live(job, done) => done(cache.get(&job.key).map_or_else(|| render(&job), Ok)),
             Task::Quiet(job, done) => done(kept(&job, cache)),
         }
+        lanes.finished(duty);
     }
 }
 
@@ -260,8 +257,6 @@ const MEMORY_BYTES_MAX: usize = 192 << 20;
 const DISK_BYTES_MAX: u64 = 512 << 20;
 /// Clauses rendered in the background at most.
 const PREPARED_MAX: usize = 10_000;
-/// How far the rendering in the background stands back behind calls.
-const QUIET_NICENESS: i32 = 10;
 const _: () = assert!(SampleRate::HZ_16000.hz() == AudioFrame::RATE.hz());
 
 #[cfg(test)]

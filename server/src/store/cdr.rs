@@ -208,6 +208,7 @@ impl CdrFold {
             | CallEvent::EmotionChanged { .. }
             | CallEvent::IntentDetected { .. }
             | CallEvent::PartialHeard { .. }
+            | CallEvent::PartialSaid { .. }
             | CallEvent::QueueOffered { .. }
             | CallEvent::RecordingFailed { .. }
             | CallEvent::RecordingReady { .. }
@@ -248,6 +249,7 @@ impl CdrFold {
             | CallEvent::Ended { .. }
             | CallEvent::Held { .. }
             | CallEvent::PartialHeard { .. }
+            | CallEvent::PartialSaid { .. }
             | CallEvent::QueueConnected { .. }
             | CallEvent::QueueLeft { .. }
             | CallEvent::QueueOffered { .. }

@@ -2,6 +2,7 @@
 
 mod decode;
 mod figures;
+mod first_audio;
 mod house;
 mod level;
 mod material;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use call::Codec;
+use call::{Codec, Language};
 use clap::Subcommand;
 use serde::Serialize;
 use sip_bridge::Transport;
@@ -48,6 +49,15 @@ pub(super) enum BenchCommand {
         #[arg(long)]
         json: bool,
     },
+    /// From a text to its first packet: kept in memory, kept on disk, and live
+    FirstAudio {
+        /// The language of the texts
+        #[arg(long, default_value = "en")]
+        lang: Language,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Hearing: words, times, barge-in, on a labelled set through the recogniser and through real calls
     Speech(Box<speech::SpeechArgs>),
     /// Gaps between the caller's last sound and the answer's first, on stereo recordings
@@ -71,6 +81,10 @@ pub(super) async fn run(command: BenchCommand, settings: Settings) -> Result<Exi
     match command {
         BenchCommand::Calls { to, calls, rate, hold, tcp, json } => {
             bench_calls(to, calls, rate, hold, if tcp { Transport::Tcp } else { Transport::Udp }, json).await
+        }
+        BenchCommand::FirstAudio { lang, json } => {
+            first_audio::run(lang, json, &settings).await?;
+            Ok(ExitCode::SUCCESS)
         }
         BenchCommand::Speech(args) => speech::run(*args, settings).await,
         BenchCommand::Turns { files, json } => bench_turns(&files, json),
