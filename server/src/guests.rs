@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tts::{Style, Voice, VoiceError};
 
 use crate::ears::Ears;
+use crate::telemetry;
 
 /// Why a guest is not served.
 #[derive(Debug, Error)]
@@ -94,6 +95,10 @@ impl Guests {
     /// # Errors
     /// [`GuestError::Busy`] when callers need the ears, [`GuestError::Recognizer`] when they fail.
     pub async fn transcribe(&self, request: DecodeRequest) -> Result<Decoded, GuestError> {
+        counted("transcribe", self.decode(request).await)
+    }
+
+    async fn decode(&self, request: DecodeRequest) -> Result<Decoded, GuestError> {
         let turn = timeout(TURN_WAIT, self.decodes.acquire()).await;
         let Ok(Ok(_turn)) = turn else { return Err(GuestError::Busy) };
         let listener = (CallId::from_bits(rand::random()), LegId::CALLER);
@@ -116,11 +121,25 @@ impl Guests {
     /// # Errors
     /// [`GuestError::NoVoice`], [`GuestError::Busy`], or [`GuestError::Voice`] when the text cannot be spoken.
     pub async fn speak(&self, text: Pii<String>, language: Language, style: Style) -> Result<Pcm, GuestError> {
+        counted("speak", self.say(text, language, style).await)
+    }
+
+    async fn say(&self, text: Pii<String>, language: Language, style: Style) -> Result<Pcm, GuestError> {
         let voice = self.voices.get(&language).ok_or(GuestError::NoVoice(language))?.clone();
         let (done, spoken) = oneshot::channel();
         self.jobs.try_send(Job { voice, text, style, done }).map_err(|_| GuestError::Busy)?;
         spoken.await.map_err(|_| GuestError::Busy)?.map_err(GuestError::Voice)
     }
+}
+
+fn counted<T>(work: &'static str, result: Result<T, GuestError>) -> Result<T, GuestError> {
+    let outcome = match &result {
+        Ok(_) => "ok",
+        Err(GuestError::Busy) => "busy",
+        Err(GuestError::NoVoice(_) | GuestError::Recognizer(_) | GuestError::Voice(_)) => "failed",
+    };
+    telemetry::observe_guest(work, outcome);
+    result
 }
 
 /// Tells the ears that a guest has gone, however that came.

@@ -140,6 +140,11 @@ pub(crate) fn observe_engine(engine: &'static str, outcome: &'static str, took: 
     }
 }
 
+/// Notes what became of the request of a guest.
+pub(crate) fn observe_guest(work: &'static str, outcome: &'static str) {
+    counter!("hotline_guest_requests_total", "work" => work, "outcome" => outcome).increment(1);
+}
+
 fn observe_turn(latency: &TurnLatency) {
     let TurnLatency { silence_wait_ms, decode_ms, mind_ms, first_audio_ms } = *latency;
     let parts = [
@@ -170,6 +175,10 @@ fn describe() {
     describe_counter!("hotline_calls_started_total", "Calls that came in or went out");
     describe_counter!("hotline_calls_total", "Calls that have ended, by direction and who ended them");
     describe_counter!("hotline_engine_requests_total", "Requests to speech engines over HTTP, by what became of them");
+    describe_counter!(
+        "hotline_guest_requests_total",
+        "Requests of others to our speech engines, by what became of them"
+    );
     describe_counter!("hotline_intents_total", "Intents understood");
     describe_counter!("hotline_recordings_failed_total", "Recordings that could not be written");
     describe_counter!("hotline_tool_calls_failed_total", "Business systems that did not answer as they should");

@@ -6,6 +6,7 @@
 mod kept;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,12 +15,14 @@ use asr::{DecodeRequest, Decoded, LanguageChoice, Recognizer, RecognizerError, S
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
-use call::{Language, Pcm, SampleRate};
+use call::{Language, Pcm, Pii, SampleRate};
 use kept::{HEARD, Keeping};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use server::config::Config;
+use server::ears::Ears;
 use server::engines::{recognizer_over_http, voices_over_http};
+use server::guests::{GuestError, Guests};
 use tokio::net::TcpListener;
 use tts::{Style, ToneVoice, Voice};
 
@@ -279,4 +282,69 @@ async fn a_language_without_an_embedded_voice_stays_silent_when_the_engine_fails
     let mandarin = voices.into_iter().find(|voice| voice.language() == Language::Zh).unwrap();
     let spoken = tokio::task::spawn_blocking(move || mandarin.speak("您好", Style::default())).await.unwrap();
     assert!(spoken.unwrap_err().to_string().contains("status 502"));
+}
+
+/// An engine whose certificate nobody issued but itself; it shakes hands until nobody comes any more.
+fn self_made_engine() -> SocketAddr {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let config = rustls::ServerConfig::builder().with_no_client_auth();
+    let config = Arc::new(config.with_single_cert(vec![made.cert.der().clone()], key).unwrap());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            // The other side breaks it off.
+            let _ = connection.complete_io(&mut stream.unwrap());
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_accepted_is_named_with_the_way_out() {
+    let text = format!("[speech.voice.zh]\nurl = \"https://{}\"\n", self_made_engine());
+    let config = Config::parse(&text, "hotline.toml".as_ref(), |_| None).unwrap();
+    let mandarin = voices_over_http(&config.speech, Vec::new()).unwrap().remove(0);
+    let spoken = tokio::task::spawn_blocking(move || mandarin.speak("您好", Style::default())).await.unwrap();
+    let error = spoken.unwrap_err().to_string();
+    for part in ["certificate is not accepted", "SSL_CERT_FILE", "the clock"] {
+        assert!(error.contains(part), "{part} is missing in: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_beyond_their_places_are_told_to_come_again() {
+    let (stuck, asked) = engine(|| (axum::http::StatusCode::PROCESSING, "").into_response()).await;
+    let text = format!("[speech.voice.en]\nurl = \"http://{stuck}\"\ntimeout_ms = 600000\n");
+    let config = Config::parse(&text, "hotline.toml".as_ref(), |_| None).unwrap();
+    let voices = voices_over_http(&config.speech, Vec::new()).unwrap();
+    let ears = Ears::start(Arc::new(Scripted::new([HEARD])), NonZeroU8::MIN).unwrap();
+    let guests = Guests::start(ears, &voices, NonZeroU8::MIN).unwrap();
+    let speak = |guests: Guests| async move {
+        guests.speak(Pii::new("Hello.".to_owned()), Language::En, Style::default()).await
+    };
+    let first = tokio::spawn(speak(guests.clone()));
+    kept::eventually("the one thread is busy", || asked.load(Ordering::Relaxed) == 1).await;
+    let waiting: Vec<_> = (0..8).map(|_| tokio::spawn(speak(guests.clone()))).collect();
+    let refused = async {
+        // The eight are in the queue at some moment; from then on every other is refused.
+        loop {
+            let (guests, one) = (guests.clone(), Duration::from_millis(50));
+            if let Ok(result) = tokio::time::timeout(one, speak(guests)).await {
+                return result;
+            }
+        }
+    };
+    let refused = tokio::time::timeout(Duration::from_secs(60), refused).await.unwrap();
+    assert!(matches!(refused, Err(GuestError::Busy)), "{refused:?}");
+    let places: Vec<_> = std::iter::from_fn(|| guests.enter().ok()).take(1_000).collect();
+    assert_eq!(places.len(), 16, "the sound of so many is in memory at once");
+    assert!(matches!(guests.enter(), Err(GuestError::Busy)));
+    drop(places);
+    assert!(guests.enter().is_ok());
+    first.abort();
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
 }

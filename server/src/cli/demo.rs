@@ -67,7 +67,7 @@ pub(super) async fn run(args: DemoArgs, settings: Settings) -> Result<ExitCode> 
         line: test_audio::LineEffects::default(),
     };
     let (news, _unread) = mpsc::channel(1);
-    let telling = tokio::spawn(story::tell(http.clone(), serving.token()));
+    let telling = tokio::spawn(story::tell(http.clone(), serving.token(), story::Partials::Hidden));
     let report = Caller::place(plan, mouth, ears, news).await?;
     let told = tokio::time::timeout(STORY_WAIT, telling).await;
     let call_id = told.ok().and_then(Result::ok).transpose()?.flatten();

@@ -12,11 +12,20 @@ use test_audio::gap::turn_gaps;
 
 use crate::config::Secret;
 
+/// Whether words are shown while somebody still speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Partials {
+    /// No.
+    Hidden,
+    /// On the terminal's last line, until something else stands there.
+    Shown,
+}
+
 /// Waits for a call, prints what happens in it, and returns its id when it has ended.
 ///
 /// # Errors
 /// When the web interface cannot be asked.
-pub(super) async fn tell(http: String, token: Option<Secret>) -> Result<Option<String>> {
+pub(super) async fn tell(http: String, token: Option<Secret>, partials: Partials) -> Result<Option<String>> {
     let client = Client::new();
     let Some(call_id) = wait_for_call(&client, &http, token.as_ref()).await? else { return Ok(None) };
     let (mut seen, mut start) = (0, None);
@@ -28,7 +37,15 @@ pub(super) async fn tell(http: String, token: Option<Secret>) -> Result<Option<S
         for record in records {
             seen = record.seq;
             let start = *start.get_or_insert(record.at);
-            print_event((record.at - start).as_secs_f64(), &record.event)?;
+            let at_s = (record.at - start).as_secs_f64();
+            match (partials, &record.event) {
+                (Partials::Shown, CallEvent::PartialHeard { text }) => print_partial(at_s, text.reveal())?,
+                (Partials::Shown, event) => {
+                    write!(std::io::stdout(), "{LINE_AGAIN}")?;
+                    print_event(at_s, event)?;
+                }
+                (Partials::Hidden, event) => print_event(at_s, event)?,
+            }
             if record.event.is_last() {
                 return Ok(Some(call_id));
             }
@@ -60,6 +77,17 @@ async fn ask(client: &Client, url: &str, token: Option<&Secret>) -> Result<Value
         bail!("{url} answered {}", response.status());
     }
     Ok(response.json().await?)
+}
+
+/// Prints words that may still change, over those that stood there.
+fn print_partial(at_s: f64, text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    // What is too long for a line would stay behind.
+    let skip = text.chars().count().saturating_sub(PARTIAL_CHARS_MAX);
+    let end: String = text.chars().skip(skip).collect();
+    write!(out, "{LINE_AGAIN}{at_s:>6.1}s  caller  {end} ...")?;
+    out.flush()?;
+    Ok(())
 }
 
 fn print_event(at_s: f64, event: &CallEvent) -> Result<()> {
@@ -144,6 +172,10 @@ pub(super) async fn print_places(http: &str, token: Option<Secret>, call_id: &st
     Ok(())
 }
 
+/// To the beginning of the line, and nothing on it (ECMA-48: CR, EL).
+const LINE_AGAIN: &str = "\r\x1b[K";
+/// What of a partial is shown.
+const PARTIAL_CHARS_MAX: usize = 56;
 /// How often the server is asked.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 /// Ten minutes of asking.

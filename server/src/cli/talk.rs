@@ -7,7 +7,7 @@ mod device;
 mod keys;
 mod sound;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::keys::Keys;
 use self::sound::{Loudspeaker, Microphone};
+use super::story::Partials;
 use super::{Settings, demo, serve, story};
 use crate::clock::Clock;
 use crate::config::{Config, Listener, Log, LogLevel};
@@ -165,7 +166,8 @@ impl OwnHouse {
         let serving = Serving::start(config, Clock::start()).await?;
         serving.ready().await;
         let http = format!("http://{}", serving.http_address());
-        let captions = tokio::spawn(story::tell(http, serving.token()));
+        let partials = if std::io::stdout().is_terminal() { Partials::Shown } else { Partials::Hidden };
+        let captions = tokio::spawn(story::tell(http, serving.token(), partials));
         Ok(Self { serving, captions, recordings, closing })
     }
 

@@ -31,10 +31,12 @@ fn a_caller_is_helped_although_the_engine_dies_in_the_middle_of_the_call() {
     let section = format!("url = \"http://{}\"\nkey = \"{TOKEN}\"\ntimeout_ms = 20000\n", engine.http);
     let speech = format!("[speech.recognizer]\n{section}[speech.voice.en]\n{section}[log]\nlevel = \"trace\"\n");
     let house = engine.beside("served", &format!("{}{speech}", open_shop()));
-    let counted = |what: &str| {
-        let prefix = format!("hotline_engine_requests_total{{{what}}} ");
+    // Requests to an engine by what became of them; on a busy machine not every decode is answered in time.
+    let counted = |engine: &str, wanted: fn(&str) -> bool| {
         let metrics = house.text("/metrics");
-        metrics.lines().find_map(|line| line.strip_prefix(&prefix)?.parse::<u64>().ok()).unwrap_or(0)
+        let prefix = format!("hotline_engine_requests_total{{engine=\"{engine}\",outcome=\"");
+        let counts = metrics.lines().filter_map(|line| line.strip_prefix(&prefix)?.split_once("\"} "));
+        counts.filter(|(outcome, _)| wanted(outcome)).filter_map(|(_, count)| count.parse::<u64>().ok()).sum::<u64>()
     };
 
     let scenario = write(&house.folder, "scenario.yaml", SCENARIO.as_bytes());
@@ -42,7 +44,7 @@ fn a_caller_is_helped_although_the_engine_dies_in_the_middle_of_the_call() {
     command.args(["call", &house.uri(), "--json", "--scenario"]).arg(scenario);
     let caller = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(90);
-    while counted(r#"engine="recognizer",outcome="ok""#) == 0 {
+    while counted("recognizer", |_| true) == 0 {
         assert!(Instant::now() < deadline, "the engine was never asked:\n{}", house.log());
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -52,8 +54,8 @@ fn a_caller_is_helped_although_the_engine_dies_in_the_middle_of_the_call() {
     let report: Value = serde_json::from_str(line).unwrap();
     assert_eq!(report["outcome"], "helped", "{report:#}\n{}", house.log());
 
-    assert!(counted(r#"engine="voice.en",outcome="ok""#) > 0, "the prompts were spoken by the engine");
-    assert!(counted(r#"engine="recognizer",outcome="unreachable""#) > 0, "the engine was missed");
+    assert!(counted("voice.en", |outcome| outcome == "ok") > 0, "the prompts were spoken by the engine");
+    assert!(counted("recognizer", |outcome| matches!(outcome, "unreachable" | "resting")) > 0, "the engine was missed");
     let log = house.log();
     assert!(log.contains("the embedded one steps in"), "{log}");
     for private in [TOKEN, "Where is my", "where is my", "20418844", "1299"] {
