@@ -5,6 +5,7 @@ mod figures;
 mod house;
 mod level;
 mod material;
+mod plan;
 mod report;
 mod speech;
 mod spoken;
