@@ -2,9 +2,10 @@
 
 use std::num::NonZeroU8;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
-use asr::{DecodeRequest, LanguageChoice, Recognizer};
+use asr::{DecodeRequest, Decoded, LanguageChoice, Recognizer};
 use call::{Language, Pcm};
 use serde::Serialize;
 use test_audio::labelled::{Labelled, UtteranceKind};
@@ -12,6 +13,7 @@ use test_audio::line::{self, LossPattern};
 
 use super::figures::{Calibration, WordErrors, score};
 use super::material::Speakers;
+use super::plan::Extent;
 use crate::cli::Settings;
 use crate::engines;
 
@@ -69,7 +71,7 @@ fn lose(sound: &Pcm) -> Pcm {
     line::lose_packets(sound, LossPattern::Bursts { share: 0.05, run_mean: 2.0 }, 5)
 }
 
-/// Decodes every utterance of words under every condition; only the first three of them when `quick`.
+/// Decodes every utterance of words under every condition; only the first three of them in a quick run.
 ///
 /// # Errors
 /// When a model is missing or a sound cannot be made.
@@ -77,11 +79,14 @@ pub(super) fn decode(
     set: &[Labelled],
     speakers: &Speakers,
     settings: &Settings,
-    quick: bool,
+    extent: Extent,
     step: &dyn Fn(),
 ) -> Result<Vec<DecodeFigures>> {
     let whisper = engines::recognizer(&settings.whisper_file(), NonZeroU8::MIN)?;
-    let conditions = &CONDITIONS[..if quick { QUICK_CONDITIONS } else { CONDITIONS.len() }];
+    let conditions = match extent {
+        Extent::Full => &CONDITIONS[..],
+        Extent::Quick => &CONDITIONS[..QUICK_CONDITIONS],
+    };
     let mut figures = Vec::new();
     for language in [Language::En, Language::Zh] {
         let has_words = |one: &&Labelled| one.language == language && one.kind != UtteranceKind::Backchannel;
@@ -107,8 +112,7 @@ fn decode_all(
     let (mut audio_s, mut decode_s) = (0.0, 0.0);
     for labelled in set {
         let sound = (condition.spoil)(&speakers.sound(labelled, condition.rate)?.sound)?;
-        let request = DecodeRequest::new(Arc::from(sound.samples), LanguageChoice::Fixed(language));
-        let decoded = recognizer.decode(&request)?;
+        let decoded = hear(recognizer, sound, language)?;
         let found = score(labelled, &decoded.text);
         if found.errors > 0 {
             let (id, said, heard) = (labelled.id.clone(), labelled.text(), decoded.text.clone());
@@ -124,13 +128,29 @@ fn decode_all(
     Ok(DecodeFigures { language, condition: condition.name, words, calibration, audio_s, decode_s, mistakes })
 }
 
-/// Decodes there will be, for showing progress.
-pub(super) fn count(set: &[Labelled], speakers: &Speakers, quick: bool) -> usize {
-    let words = set.iter().filter(|one| one.kind != UtteranceKind::Backchannel).count();
-    let own_speed = CONDITIONS.iter().filter(|condition| condition.rate == 1.0).count();
-    let conditions = if speakers.are_recordings() { own_speed } else { CONDITIONS.len() };
-    words * if quick { QUICK_CONDITIONS } else { conditions }
+/// Decodes 16 kHz sound, however long that takes: a bench waits where a caller would not.
+///
+/// # Errors
+/// When the recogniser fails.
+pub(super) fn hear(recognizer: &dyn Recognizer, sound: Pcm, language: Language) -> Result<Decoded> {
+    let mut request = DecodeRequest::new(Arc::from(sound.samples), LanguageChoice::Fixed(language));
+    request.deadline = DEADLINE;
+    Ok(recognizer.decode(&request)?)
 }
 
+/// Decodes there will be, for showing progress.
+pub(super) fn count(set: &[Labelled], speakers: &Speakers, extent: Extent) -> usize {
+    let words = set.iter().filter(|one| one.kind != UtteranceKind::Backchannel).count();
+    let own_speed = CONDITIONS.iter().filter(|condition| condition.rate == 1.0).count();
+    words
+        * match extent {
+            Extent::Full if speakers.are_recordings() => own_speed,
+            Extent::Full => CONDITIONS.len(),
+            Extent::Quick => QUICK_CONDITIONS,
+        }
+}
+
+/// How long one decode may take on a machine that does something else.
+const DEADLINE: Duration = Duration::from_secs(120);
 /// Clean, telephone, telephone with loss.
 const QUICK_CONDITIONS: usize = 3;

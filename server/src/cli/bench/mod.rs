@@ -6,6 +6,7 @@ mod first_audio;
 mod house;
 mod level;
 mod material;
+mod plan;
 mod report;
 mod speech;
 mod spoken;

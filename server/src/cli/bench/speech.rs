@@ -10,20 +10,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use call::{AudioFrame, Language};
+use call::Language;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use test_audio::labelled::{self, Labelled, UtteranceKind};
-use test_audio::sounds;
+use test_audio::labelled::{self, Labelled};
 use tokio::task::JoinSet;
 
 use super::decode::{self, DecodeFigures};
 use super::house::BenchHouse;
 use super::level::{Failure, LevelFigures, measure};
-use super::material::{Material, Speakers};
+use super::material::Speakers;
+use super::plan::{Extent, Plan};
 use super::report;
-use super::trial::{self, Disturbance, Job, Task, Trial};
+use super::trial::{self, Job, Trial};
 use crate::cli::{Settings, print_json};
 use crate::config::{Log, LogLevel};
 use crate::telemetry;
@@ -58,6 +58,12 @@ pub(in crate::cli) struct SpeechArgs {
     /// Print JSON; its fields are explained in docs/benchmarks.md
     #[arg(long)]
     json: bool,
+}
+
+impl SpeechArgs {
+    const fn extent(&self) -> Extent {
+        if self.quick { Extent::Quick } else { Extent::Full }
+    }
 }
 
 /// What can be measured by itself.
@@ -136,8 +142,8 @@ pub(super) async fn run(args: SpeechArgs, settings: Settings) -> Result<ExitCode
     let (machine, decode, levels, failures) = (Machine::look(), Vec::new(), Vec::new(), Vec::new());
     let mut found = SpeechReport { machine, without_voice, decode, levels, failures };
     if args.only.contains(&Part::Decode) {
-        let bar = bar(decode::count(&set, &speakers, args.quick), "utterances decoded");
-        found.decode = decode::decode(&set, &speakers, &settings, args.quick, &|| bar.inc(1))?;
+        let bar = bar(decode::count(&set, &speakers, args.extent()), "utterances decoded");
+        found.decode = decode::decode(&set, &speakers, &settings, args.extent(), &|| bar.inc(1))?;
         bar.finish_and_clear();
     }
     if !set.is_empty() && (args.only.contains(&Part::Ask) || args.only.contains(&Part::TalkOver)) {
@@ -182,7 +188,15 @@ async fn call_all(
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let levels = levels(args);
-    let mut plan = Plan { args, speakers, jobs: 0 };
+    let mut plan = Plan {
+        speakers,
+        extent: args.extent(),
+        languages: args.lang.0.clone(),
+        asks: args.only.contains(&Part::Ask),
+        talks_over: args.only.contains(&Part::TalkOver),
+        loss: args.loss.clone(),
+        jobs: 0,
+    };
     let jobs: Vec<_> = levels.iter().map(|&callers| plan.level(set, callers)).collect::<Result<_>>()?;
     let house = BenchHouse::start(settings).await?;
     let languages: Vec<_> = args.lang.0.iter().copied().filter(|&one| speakers.speaks(one)).collect();
@@ -250,134 +264,6 @@ async fn place_all(
     working.join_all().await.into_iter().flatten().collect()
 }
 
-/// Chooses what is said in which call.
-struct Plan<'a> {
-    args: &'a SpeechArgs,
-    speakers: &'a Speakers,
-    jobs: usize,
-}
-
-impl Plan<'_> {
-    /// The calls of all languages with so many callers at once, mixed as they would come.
-    fn level(&mut self, set: &[Labelled], callers: usize) -> Result<Vec<Job>> {
-        let mut jobs = Vec::new();
-        for &language in self.args.lang.0.iter().filter(|&&language| self.speakers.speaks(language)) {
-            let own = |wanted: &dyn Fn(UtteranceKind) -> bool| -> Vec<&Labelled> {
-                set.iter().filter(|one| one.language == language && wanted(one.kind)).collect()
-            };
-            let mut tasks = Vec::new();
-            if self.args.only.contains(&Part::Ask) {
-                let pauses = own(&|kind| kind == UtteranceKind::Pause);
-                let words = own(&|kind| !matches!(kind, UtteranceKind::Backchannel | UtteranceKind::Pause));
-                tasks.extend(self.ask(&words, self.words_max(callers))?);
-                tasks.extend(self.ask(&pauses, self.pauses_max(callers))?);
-            }
-            if self.args.only.contains(&Part::TalkOver) && self.speakers.voice(language).is_some() {
-                let interruptions = own(&|kind| kind == UtteranceKind::Interruption);
-                let backchannels = own(&|kind| kind == UtteranceKind::Backchannel);
-                tasks.extend(self.talk_over(language, callers, &interruptions, &backchannels)?);
-            }
-            for task in tasks {
-                self.jobs += 1;
-                jobs.push(Job { from: format!("{}", 10_000 + self.jobs), language, callers, task });
-            }
-        }
-        Ok(mixed(jobs))
-    }
-
-    const fn words_max(&self, callers: usize) -> usize {
-        match (self.args.quick, callers) {
-            (true, 1) => 6,
-            (true, _) => 16,
-            (false, _) => 16 * callers,
-        }
-    }
-
-    const fn pauses_max(&self, callers: usize) -> usize {
-        if self.args.quick && callers == 1 { 3 } else { 8 }
-    }
-
-    /// Asks over every line; when quick, over each in turn.
-    fn ask(&self, set: &[&Labelled], at_most: usize) -> Result<Vec<Task>> {
-        let mut tasks = Vec::new();
-        for (index, labelled) in spread(set, at_most).enumerate() {
-            let material = Arc::new(self.speakers.sound(labelled, 1.0)?);
-            for (nth, loss) in self.args.loss.iter().enumerate() {
-                if !self.args.quick || index % self.args.loss.len() == nth {
-                    tasks.push(Task::Ask { material: material.clone(), loss: loss / 100.0 });
-                }
-            }
-        }
-        Ok(tasks)
-    }
-
-    fn talk_over(
-        &self,
-        language: Language,
-        callers: usize,
-        interruptions: &[&Labelled],
-        backchannels: &[&Labelled],
-    ) -> Result<Vec<Task>> {
-        let each = match (self.args.quick, callers) {
-            (true, 1) => 1,
-            (true, _) | (false, 1) => 2,
-            (false, _) => callers.clamp(3, 6),
-        };
-        let mut tasks = Vec::new();
-        for disturbance in Disturbance::ALL {
-            for nth in 0..each {
-                // Between 1.5 s, which is needed to find the prompt, and 3 s.
-                let after = Duration::from_millis(1_500 + (nth * 370 % 1_500) as u64);
-                let said = match disturbance {
-                    Disturbance::Backchannel => backchannels,
-                    Disturbance::EchoWords | Disturbance::Words => interruptions,
-                    Disturbance::Cough | Disturbance::Echo | Disturbance::Music => &[],
-                };
-                let sound = match disturbance {
-                    Disturbance::Cough => Some(wordless("cough", language, sounds::cough(nth as u64))),
-                    Disturbance::Echo => None,
-                    Disturbance::Music => Some(wordless("music", language, sounds::music(MUSIC))),
-                    Disturbance::Backchannel | Disturbance::EchoWords | Disturbance::Words if said.is_empty() => break,
-                    Disturbance::Backchannel | Disturbance::EchoWords | Disturbance::Words => {
-                        Some(self.speakers.sound(said[nth % said.len()], 1.0)?)
-                    }
-                };
-                tasks.push(Task::TalkOver { disturbance, sound: sound.map(Arc::new), after });
-            }
-        }
-        Ok(tasks)
-    }
-}
-
-/// A sound without words.
-fn wordless(name: &str, language: Language, sound: call::Pcm) -> Material {
-    debug_assert_eq!(sound.rate, AudioFrame::RATE);
-    let labelled = Labelled {
-        id: name.to_owned(),
-        language,
-        kind: UtteranceKind::Recording,
-        parts: vec![format!("[{name}]")],
-        pause: Duration::ZERO,
-        expected: vec![String::new()],
-    };
-    Material { labelled, sound, first_word: None }
-}
-
-/// At most so many of them, from the whole of the set.
-fn spread<'a>(set: &'a [&'a Labelled], at_most: usize) -> impl Iterator<Item = &'a Labelled> {
-    let count = at_most.min(set.len());
-    (0..count).map(move |index| set[index * set.len() / count])
-}
-
-/// In an order that puts what was alike apart, the same in every run.
-fn mixed<T>(mut items: Vec<T>) -> Vec<T> {
-    let mut dice = test_audio::Dice::new(items.len() as u64);
-    for end in (1..items.len()).rev() {
-        items.swap(end, (dice.bits() % (end as u64 + 1)) as usize);
-    }
-    items
-}
-
 fn bar(length: usize, what: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(length as u64).with_message(what);
     // The template is our own; where it would not parse the built-in one does.
@@ -391,30 +277,3 @@ fn bar(length: usize, what: &'static str) -> ProgressBar {
 const CALLERS_MAX: usize = 64;
 /// Between the first calls of two callers.
 const STAGGER: Duration = Duration::from_millis(700);
-/// How long music sounds.
-const MUSIC: Duration = Duration::from_secs(3);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sample_comes_from_the_whole_set() {
-        let set = labelled::read_set("u", labelled::UTTERANCES, Language::En).unwrap();
-        let english: Vec<_> = set.iter().filter(|one| one.language == Language::En).collect();
-        let ids = |at_most| spread(&english, at_most).map(|one| one.id.clone()).collect::<Vec<_>>();
-        assert_eq!(ids(3), ["en01", "en24", "en47"]);
-        assert_eq!(ids(1_000).len(), english.len());
-        assert_eq!(spread(&[], 4).count(), 0);
-    }
-
-    #[test]
-    fn mixing_keeps_everything_and_is_the_same_every_time() {
-        let numbers: Vec<_> = (0..50).collect();
-        let mut once = mixed(numbers.clone());
-        assert_eq!(once, mixed(numbers.clone()));
-        assert_ne!(once, numbers);
-        once.sort_unstable();
-        assert_eq!(once, numbers);
-    }
-}

@@ -3,17 +3,17 @@
 use std::io::Write;
 use std::num::NonZeroU8;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use asr::{DecodeRequest, LanguageChoice, Recognizer};
+use asr::Recognizer;
 use call::{AudioFrame, Language, Pcm};
 use clap::Args;
 use serde::Serialize;
 use test_audio::labelled::{self, Labelled};
 use tts::{Style, Voice};
 
+use super::decode::{Mistake, hear};
 use super::figures::{Spread, WordErrors, score};
 use super::material::Speakers;
 use super::speech::Languages;
@@ -40,6 +40,8 @@ struct VoiceFigures {
     first_clause: Spread,
     /// Time to speak for each second of speech.
     real_time_factor: f64,
+    /// What was not heard as it was said, through G.711 or clean.
+    mistakes: Vec<Mistake>,
 }
 
 /// Runs `hotline bench voices`.
@@ -56,7 +58,7 @@ pub(super) fn run(args: &VoicesArgs, settings: &Settings) -> Result<ExitCode> {
             continue;
         };
         let own: Vec<_> = set.iter().filter(|one| one.language == language).collect();
-        let figures = measure(&own, voice.as_ref(), whisper.as_ref(), args.json)?;
+        let figures = measure(&own, voice.as_ref(), whisper.as_ref())?;
         if args.json {
             print_json(&figures)?;
         } else {
@@ -66,9 +68,9 @@ pub(super) fn run(args: &VoicesArgs, settings: &Settings) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(set: &[&Labelled], voice: &dyn Voice, recognizer: &dyn Recognizer, json: bool) -> Result<VoiceFigures> {
+fn measure(set: &[&Labelled], voice: &dyn Voice, recognizer: &dyn Recognizer) -> Result<VoiceFigures> {
     let language = voice.language();
-    let (mut clean, mut g711, mut first_clause) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut clean, mut g711, mut first_clause, mut mistakes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut speaking_s, mut speech_s) = (0.0, 0.0);
     for labelled in set {
         let begin = Instant::now();
@@ -84,12 +86,10 @@ fn measure(set: &[&Labelled], voice: &dyn Voice, recognizer: &dyn Recognizer, js
         let sound = Pcm { rate: AudioFrame::RATE, samples };
         speech_s += sound.duration().as_secs_f64();
         for (sound, scores) in [(media::telephone(&sound)?, &mut g711), (sound, &mut clean)] {
-            let request = DecodeRequest::new(Arc::from(sound.samples), LanguageChoice::Fixed(language));
-            let heard = recognizer.decode(&request)?.text;
+            let heard = hear(recognizer, sound, language)?.text;
             let found = score(labelled, &heard);
-            if found.errors > 0 && !json {
-                let said = labelled.text();
-                writeln!(std::io::stdout(), "{}\n    said:  {said}\n    heard: {heard}", labelled.id)?;
+            if found.errors > 0 {
+                mistakes.push(Mistake { id: labelled.id.clone(), said: labelled.text(), heard, errors: found.errors });
             }
             scores.push(found);
         }
@@ -100,11 +100,15 @@ fn measure(set: &[&Labelled], voice: &dyn Voice, recognizer: &dyn Recognizer, js
         g711: WordErrors::of(language, g711),
         first_clause: Spread::of(first_clause),
         real_time_factor: speaking_s / f64::max(speech_s, 0.001),
+        mistakes,
     })
 }
 
 fn print(figures: &VoiceFigures) -> Result<()> {
-    let VoiceFigures { language, clean, g711, first_clause, real_time_factor } = figures;
+    let VoiceFigures { language, clean, g711, first_clause, real_time_factor, mistakes } = figures;
+    for Mistake { id, said, heard, .. } in mistakes {
+        writeln!(std::io::stdout(), "{id}\n    said:  {said}\n    heard: {heard}")?;
+    }
     writeln!(
         std::io::stdout(),
         "{language}: {} sentences; clean {:.1} % of {} {} wrong, through G.711 {:.1} %; first clause p50 {} ms, p95 {} \
