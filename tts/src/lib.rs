@@ -7,6 +7,7 @@
 mod clause;
 mod finish;
 mod hibari;
+mod mandarin;
 mod marks;
 mod normalize;
 mod phonemes;
