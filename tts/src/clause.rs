@@ -256,7 +256,7 @@ fn shortened(clause: Clause, most: usize) -> Vec<Clause> {
     let mut start = clause.span.start;
     while rest.chars().count() > most {
         let limit = rest.char_indices().nth(most).map_or(rest.len(), |(at, _)| at);
-        let cut = last_space_outside_tags(&rest[..limit]).unwrap_or(limit);
+        let cut = last_space_outside_tags(&rest[..limit]).unwrap_or_else(|| outside_code(rest, limit));
         let words = rest[..cut].trim_end();
         out.push(Clause { text: words.to_owned(), span: start..start + words.len(), pause: Duration::ZERO });
         let next = rest[cut..].trim_start();
@@ -267,6 +267,14 @@ fn shortened(clause: Clause, most: usize) -> Vec<Clause> {
         out.push(Clause { text: rest.to_owned(), span: start..start + rest.len(), pause: clause.pause });
     }
     out
+}
+
+/// The last place up to `limit` that is not inside a number or a code; `limit` when there is none.
+fn outside_code(text: &str, limit: usize) -> usize {
+    let of_code = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | ',' | ':' | '-' | '/' | '@');
+    let places = text.char_indices().take_while(|&(at, _)| at <= limit);
+    let inside = |at: usize| text[..at].ends_with(of_code) && text[at..].starts_with(of_code);
+    places.filter(|&(at, _)| at > 0 && !inside(at)).last().map_or(limit, |(at, _)| at)
 }
 
 /// The last space that is neither the first letter, nor inside a tag, nor between two digits.
@@ -381,11 +389,7 @@ mod tests {
             "好的，我已经为您查到了这笔订单，它将在明天下午由顺丰快递送达，请您保持电话畅通，谢谢。",
             &["好的，", "我已经为您查到了这笔订单，", "它将在明天下午由顺丰快递送达，", "请您保持电话畅通，谢谢。"],
         );
-        check(
-            Language::Zh,
-            "请问您要办理退货、换货、还是维修？",
-            &["请问您要办理退货、", "换货、还是维修？"],
-        );
+        check(Language::Zh, "请问您要办理退货、换货、还是维修？", &["请问您要办理退货、", "换货、还是维修？"]);
         let long = "我们会在收到您寄回的商品之后的三个工作日之内完成检测并且将全部的款项按照原来的支付方式退还到您的账户里面请您放心";
         let cut = clauses(long, Language::Zh);
         assert!(cut.iter().all(|clause| clause.text.chars().count() <= 40), "{cut:?}");

@@ -2,7 +2,8 @@
 //!
 //! [`clauses`] cuts a text so that sound starts early; a [`Voice`] speaks each clause and marks where in the sound
 //! every word ends, so that the transcript holds what was really played. [`Hibari`] is the English voice;
-//! [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and codes as words.
+//! [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and codes as words, in English and in
+//! Mandarin; [`MandarinReader`] brings Mandarin to sounds.
 
 mod clause;
 mod finish;
@@ -17,6 +18,7 @@ mod voice;
 
 pub use clause::{BREAK_MAX, CLAUSE_CHARS_MAX, Clause, clauses};
 pub use hibari::Hibari;
+pub use mandarin::Reader as MandarinReader;
 pub use normalize::Normalizer;
 pub use tone::ToneVoice;
 pub use voice::{Mark, Speech, Style, TEXT_BYTES_MAX, Voice, VoiceError};

@@ -34,7 +34,7 @@ pub(crate) struct Word {
 }
 
 /// Reads Mandarin aloud, up to the sounds.
-pub(crate) struct Reader {
+pub struct Reader {
     normalizer: Normalizer,
     segmenter: Jieba,
     readings: Readings,
@@ -51,7 +51,7 @@ struct Stretch {
 impl Reader {
     /// A reader with the dictionaries that are part of the binary: it takes some 0.3 s and 35 MB. Without `english`,
     /// Latin words are spelled.
-    pub(crate) fn new(english: Option<Arc<Hibari>>) -> Self {
+    pub fn new(english: Option<Arc<Hibari>>) -> Self {
         let readings = Readings::new();
         let mut segmenter = Jieba::new();
         for word in KEPT_WORDS {
@@ -67,7 +67,7 @@ impl Reader {
     /// # Errors
     /// [`VoiceError::Lexicon`] names the word whose reading is neither, or has another number of syllables than the
     /// word has Chinese characters.
-    pub(crate) fn with_lexicon(mut self, words: &BTreeMap<String, String>) -> Result<Self, VoiceError> {
+    pub fn with_lexicon(mut self, words: &BTreeMap<String, String>) -> Result<Self, VoiceError> {
         for (word, said) in words {
             let word = word.trim();
             let syllables = self.taught(said).ok_or_else(|| VoiceError::Lexicon { word: word.to_owned() })?;
@@ -86,6 +86,20 @@ impl Reader {
         let latin = words.keys().map(|word| word.trim()).filter(|word| !word.chars().all(is_han));
         self.normalizer = Normalizer::new(Language::Zh).keeping(latin);
         Ok(self)
+    }
+
+    /// The sounds that a voice would speak, in the alphabet of Kokoro v1.0, with spaces between words: to see why a word
+    /// sounds as it does.
+    pub fn phonemes(&self, text: &str) -> String {
+        let mut out = String::new();
+        for word in self.words(text) {
+            let is_mark = !word.phonemes.contains(char::is_alphabetic);
+            if !out.is_empty() && !is_mark {
+                out.push(' ');
+            }
+            out.push_str(&word.phonemes);
+        }
+        out
     }
 
     /// The words of `text` in order, with their sounds. What cannot be read is left out.
@@ -264,8 +278,32 @@ const KEPT_WORDS: &[&str] = &["下划线", "百分之", "千分之", "尾号", "
 const OWN_WORD_FREQUENCY: usize = 10_000_000;
 const DIGIT_NAMES: &str = "零〇一二三四五六七八九幺";
 const LETTER_NAMES: [&str; 26] = [
-    "ˈA", "bˈi", "sˈi", "dˈi", "ˈi", "ˈɛf", "ʤˈi", "ˈAʧ", "ˈI", "ʤˈA", "kˈA", "ˈɛl", "ˈɛm", "ˈɛn", "ˈO", "pˈi", "kjˈu", "ˈɑɹ",
-    "ˈɛs", "tˈi", "jˈu", "vˈi", "dˈʌbəljˌu", "ˈɛks", "wˈI", "zˈi",
+    "ˈA",
+    "bˈi",
+    "sˈi",
+    "dˈi",
+    "ˈi",
+    "ˈɛf",
+    "ʤˈi",
+    "ˈAʧ",
+    "ˈI",
+    "ʤˈA",
+    "kˈA",
+    "ˈɛl",
+    "ˈɛm",
+    "ˈɛn",
+    "ˈO",
+    "pˈi",
+    "kjˈu",
+    "ˈɑɹ",
+    "ˈɛs",
+    "tˈi",
+    "jˈu",
+    "vˈi",
+    "dˈʌbəljˌu",
+    "ˈɛks",
+    "wˈI",
+    "zˈi",
 ];
 
 #[cfg(test)]

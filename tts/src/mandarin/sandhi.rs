@@ -175,7 +175,9 @@ fn third_tones_between(words: &mut [Reading]) {
             let single = before.syllables.len() == 1 || after.syllables.len() == 1;
             let meets = before.syllables.last().is_some_and(|last| last.tone == 3)
                 && after.syllables.first().is_some_and(|first| first.tone == 3);
-            if single && meets && !before.fixed
+            if single
+                && meets
+                && !before.fixed
                 && let Some(last) = before.syllables.last_mut()
             {
                 last.tone = 2;
@@ -190,4 +192,20 @@ const DIGITS: &str = "零〇一二三四五六七八九幺";
 /// Verbs that are said twice to ask lightly.
 const DOUBLED_VERBS: &str = "看试听说问查聊找想等谢瞧读写用学走坐谈猜算逛尝摸讲玩练歇帮催核对改记念";
 /// Words in which 儿 is a syllable.
-const KEEPS_ER: &[&str] = &["女儿", "婴儿", "幼儿", "少儿", "孤儿", "胎儿", "健儿", "生儿", "育儿", "患儿", "早产儿", "宠儿", "男儿", "小儿", "托儿"];
+const KEEPS_ER: &[&str] = &[
+    "女儿",
+    "婴儿",
+    "幼儿",
+    "少儿",
+    "孤儿",
+    "胎儿",
+    "健儿",
+    "生儿",
+    "育儿",
+    "患儿",
+    "早产儿",
+    "宠儿",
+    "男儿",
+    "小儿",
+    "托儿",
+];

@@ -47,6 +47,13 @@ fn a_business_teaches_pinyin_and_other_characters() {
 }
 
 #[test]
+fn sounds_of_a_sentence_stand_in_the_alphabet_of_the_voice() {
+    let reader = Reader::new(None);
+    assert_eq!(reader.phonemes("您好，谢谢。"), "ni↗nxau↓, ɕje↘ɕje.");
+    assert_eq!(reader.phonemes("👍"), "");
+}
+
+#[test]
 fn without_an_english_voice_letters_are_spelled() {
     let words = Reader::new(None).words("请关注APP");
     assert_eq!(words.last().unwrap().phonemes, "ˈA pˈi pˈi");

@@ -15,7 +15,7 @@ pub(super) use self::word::{Shouted, capitals, is_latin, word as latin_word};
 pub(super) fn read(place: &Place<'_>, shouted: Shouted) -> Option<Hit> {
     let first = place.rest.chars().next()?;
     let numeric = first.is_ascii_alphanumeric()
-        || matches!(first, '+' | '(' | '-' | '$' | '£' | '€' | '¥' | '₹' | '–' | '—');
+        || matches!(first, '+' | '(' | '-' | '$' | '£' | '€' | '¥' | '₹' | '₩' | '–' | '—' | '*' | '•' | '\'');
     if numeric && let Some(hit) = RULES.iter().find_map(|rule| rule(place)) {
         return Some(hit);
     }
@@ -36,9 +36,8 @@ pub(super) fn as_marked(kind: &str, content: &str) -> Option<Hit> {
         "currency" => amount::currency_as_marked(content),
         "date" => date::date_as_marked(content),
         "digits" | "telephone" if !digits.is_empty() => Some(code::dictated(Hit::new(1), content)),
-        "ordinal" if !digits.is_empty() => {
-            amount::ordinal_number(&Place::alone(content)).or_else(|| Some(Hit::new(1).words(&number::ordinal(&digits))))
-        }
+        "ordinal" if !digits.is_empty() => amount::ordinal_number(&Place::alone(content))
+            .or_else(|| Some(Hit::new(1).words(&number::ordinal(&digits)))),
         "time" => date::time(&Place::alone(content)),
         _ => None,
     }
@@ -51,6 +50,7 @@ const RULES: &[fn(&Place<'_>) -> Option<Hit>] = &[
     date::named_date,
     code::telephone,
     date::o_clock,
+    date::hours,
     date::time,
     amount::money_before,
     amount::money_after,
@@ -59,6 +59,7 @@ const RULES: &[fn(&Place<'_>) -> Option<Hit>] = &[
     amount::compound_number,
     amount::measure,
     amount::ordinal_number,
+    code::masked,
     code::numbered,
     code::identifier,
     amount::plain_number,

@@ -15,8 +15,8 @@ use crate::clause::is_han;
 /// What stands here, if anything that is said.
 pub(super) fn read(place: &Place<'_>, shouted: Shouted) -> Option<Hit> {
     let first = place.rest.chars().next()?;
-    let numeric =
-        first.is_ascii_alphanumeric() || matches!(first, '+' | '(' | '-' | '–' | '—' | '~' | '$' | '£' | '€' | '¥' | '₹' | '₩');
+    let numeric = first.is_ascii_alphanumeric()
+        || matches!(first, '+' | '(' | '-' | '–' | '—' | '~' | '$' | '£' | '€' | '¥' | '₹' | '₩');
     if numeric && let Some(hit) = RULES.iter().find_map(|rule| rule(place)) {
         return Some(hit);
     }
@@ -67,8 +67,20 @@ fn symbol(place: &Place<'_>, first: char) -> Option<Hit> {
         '+' => "",
         '=' => "等于",
         '@' => "艾特",
-        '#' if key => if after.starts_with('号') { "井" } else { "井号" },
-        '*' if key => if after.starts_with('号') { "星" } else { "星号" },
+        '#' if key => {
+            if after.starts_with('号') {
+                "井"
+            } else {
+                "井号"
+            }
+        }
+        '*' if key => {
+            if after.starts_with('号') {
+                "星"
+            } else {
+                "星号"
+            }
+        }
         '~' | '～' if before.ends_with(is_word) && between_words => "到",
         '~' | '≈' if digit_after => "大约",
         '<' if digit_after => "小于",

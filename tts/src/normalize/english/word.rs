@@ -28,6 +28,7 @@ pub(super) fn abbreviation(place: &Place<'_>) -> Option<Hit> {
         "Dr" if before_capital => "Doctor",
         "St" if before_capital && !after_name => "Saint",
         "St" if !dot.is_empty() => "Street",
+        "ext" | "Ext" if before_digit => "extension",
         "No" | "no" if before_digit && !dot.is_empty() => "number",
         "Nos" | "nos" if before_digit && !dot.is_empty() => "numbers",
         _ => {
@@ -137,6 +138,13 @@ pub(super) fn symbol(place: &Place<'_>) -> Option<Hit> {
         && after.starts_with(|next: char| next.is_whitespace() || matches!(next, '.' | ',' | '!' | '?'));
     let line_start = place.before.is_empty() || place.before.ends_with('\n');
     let between_words = place.before.ends_with(char::is_alphabetic) && after.starts_with(char::is_alphabetic);
+    if letter == '/'
+        && let Some(found) = PER.captures(after).filter(|_| place.before.ends_with(|last: char| last.is_alphanumeric()))
+        && let Some((_, unit)) = PER_UNITS.iter().find(|(written, _)| *written == group(&found, 1))
+        && measured(place.before)
+    {
+        return Some(Hit::new(1 + found[0].len()).words("per").words(unit));
+    }
     let words = match letter {
         '&' => "and",
         '+' => "plus",
@@ -315,6 +323,33 @@ const ABBREVIATIONS: &[(&str, &str, Written)] = &[
     ("c/o", "care of", Written::Bare),
 ];
 
+/// Whether the last two words hold a digit, so that a slash is a rate.
+fn measured(before: &str) -> bool {
+    before.split_whitespace().rev().take(2).any(|word| word.contains(|letter: char| letter.is_ascii_digit()))
+}
+
+/// What follows a slash in a rate.
+const PER_UNITS: &[(&str, &str)] = &[
+    ("month", "month"),
+    ("mo", "month"),
+    ("year", "year"),
+    ("yr", "year"),
+    ("week", "week"),
+    ("wk", "week"),
+    ("day", "day"),
+    ("night", "night"),
+    ("hour", "hour"),
+    ("hr", "hour"),
+    ("min", "minute"),
+    ("minute", "minute"),
+    ("person", "person"),
+    ("user", "user"),
+    ("item", "item"),
+    ("kg", "kilogram"),
+    ("lb", "pound"),
+    ("mile", "mile"),
+];
+
 /// Capitals that stand for a phrase.
 const SAID_AS: &[(&str, &str)] = &[
     ("OK", "okay"),
@@ -347,9 +382,10 @@ const COMMON_WORDS: &[&str] = &[
     "ME", "MY", "NEW", "NO", "NOT", "NOW", "OF", "OFF", "OLD", "ON", "ONE", "ONLY", "OR", "OUR", "OUT", "PAY", "PRESS",
     "SAY", "SEE", "SET", "SHE", "SO", "THE", "THEY", "TO", "TOO", "TOP", "TRY", "TWO", "UP", "USE", "WAS", "WAY", "WE",
     "WHO", "WHY", "WILL", "YES", "YET", "YOU", "YOUR", "HELP", "SALE", "STOP", "PLEASE", "HI", "OH", "BIG", "BAD",
-    "END", "CALL", "TEXT",
+    "END", "CALL", "TEXT", "ZIP",
 ];
 
+static PER: LazyLock<Regex> = LazyLock::new(|| compile(r"^([a-z]{2,6})\b"));
 static ABBREVIATION: LazyLock<Regex> = LazyLock::new(|| compile(r"^(w/o\b|w/|c/o\b|[A-Za-z]{2,6}\b)(\.?)"));
 static INITIAL: LazyLock<Regex> = LazyLock::new(|| compile(r"^([A-Z])\. (?:[A-Z][a-z]|[A-Z]\.)"));
 static DOTTED: LazyLock<Regex> = LazyLock::new(|| compile(r"^(?:[A-Za-z]\.){2,8}(?:[A-Za-z]\b)?"));

@@ -301,9 +301,7 @@ static MONEY_BEFORE: LazyLock<Regex> =
 static MONEY_RANGE: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"^\s?[-~–—至到]\s?(?:{SIGNS})?\s?{NUMBER}(万亿|[百千万亿])?元?")));
 static MONEY_AFTER: LazyLock<Regex> = LazyLock::new(|| {
-    compile(&format!(
-        r"^{NUMBER}\s?(万亿|[百千万亿])?\s?(元|块钱|块|美元|美金|欧元|英镑|日元|港元|港币|(?:{SIGNS}))"
-    ))
+    compile(&format!(r"^{NUMBER}\s?(万亿|[百千万亿])?\s?(元|块钱|块|美元|美金|欧元|英镑|日元|港元|港币|(?:{SIGNS}))"))
 });
 static PERCENT: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"^(-)?{NUMBER}(?:%?[-~–—至到]{NUMBER})?\s?([%‰])")));

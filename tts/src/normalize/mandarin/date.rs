@@ -55,7 +55,12 @@ pub(super) fn time(place: &Place<'_>) -> Option<Hit> {
         if hour > 24 {
             return None;
         }
-        return Some(Hit::new(found[0].len()).words(&format!("{}{}{}分", hour_name(hour), group(&found, 2), two_digits(minute))));
+        return Some(Hit::new(found[0].len()).words(&format!(
+            "{}{}{}分",
+            hour_name(hour),
+            group(&found, 2),
+            two_digits(minute)
+        )));
     }
     let found = TIME.captures(place.rest)?;
     let half = group(&found, 4).to_ascii_lowercase();
@@ -137,8 +142,7 @@ static YEAR_FIRST: LazyLock<Regex> =
 static YEAR_LAST: LazyLock<Regex> = LazyLock::new(|| compile(r"^(\d{1,2})[-/](\d{1,2})[-/]((?:19|20)\d{2})(?-u:\b)"));
 static YEAR_MONTH: LazyLock<Regex> = LazyLock::new(|| compile(r"^((?:19|20)\d{2})[-/](1[0-2]|0[1-9])月?(?:[^-/\d]|$)"));
 static MONTH_DAY: LazyLock<Regex> = LazyLock::new(|| compile(r"^(1[0-2]|0?[1-9])/(3[01]|[12]\d|0?[1-9])(?-u:\b)"));
-static YEARS: LazyLock<Regex> =
-    LazyLock::new(|| compile(r"^((?:19|20)\d{2})年?\s?[-~–—至到]+\s?((?:19|20)\d{2})年"));
+static YEARS: LazyLock<Regex> = LazyLock::new(|| compile(r"^((?:19|20)\d{2})年?\s?[-~–—至到]+\s?((?:19|20)\d{2})年"));
 static YEAR: LazyLock<Regex> = LazyLock::new(|| compile(r"^((?:1[1-9]|20)\d{2})年"));
 static SHORT_YEAR: LazyLock<Regex> = LazyLock::new(|| compile(r"^([5-9]\d|\d{2})年(?:\d{1,2}月|[初底末春夏秋冬])"));
 static DECADE: LazyLock<Regex> = LazyLock::new(|| compile(r"^([1-9]0)年代"));

@@ -58,7 +58,9 @@ pub(super) fn decimal(number: &str) -> String {
     let plain: String = number.chars().filter(|letter| *letter != ',').collect();
     match plain.split_once('.') {
         None => cardinal(&plain),
-        Some((whole, part)) => format!("{}点{}", if whole == "2" { "二".to_owned() } else { cardinal(whole) }, one_by_one(part)),
+        Some((whole, part)) => {
+            format!("{}点{}", if whole == "2" { "二".to_owned() } else { cardinal(whole) }, one_by_one(part))
+        }
     }
 }
 
