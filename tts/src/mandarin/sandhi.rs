@@ -96,7 +96,7 @@ fn one(letters: &[char], tones: &[u8], ends: &[usize], at: usize) -> Option<u8> 
     // 统一, 唯一, 万一: the end of a word of more than one character.
     let ends_word = ends.contains(&(at + 1)) && at > 0 && !ends.contains(&at);
     let ten = next == Some('十') || before.is_some_and(|before| "百千万亿零".contains(before)) && !counts_on;
-    if (in_number || ends_word || ten) && !(counts_on && !numeral(before)) {
+    if (in_number || ends_word || ten) && (numeral(before) || !counts_on) {
         return Some(1);
     }
     match tones.get(at + 1)? {

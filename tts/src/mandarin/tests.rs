@@ -1,5 +1,9 @@
 //! The reader as a whole: the golden table of readings, spans, and what a business teaches.
 
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -59,6 +63,17 @@ fn without_an_english_voice_letters_are_spelled() {
     assert_eq!(words.last().unwrap().phonemes, "ˈA pˈi pˈi");
 }
 
+proptest! {
+    #[test]
+    fn any_text_is_read_and_its_spans_stand_in_it(text in "\\PC{0,60}|[一不儿子看得地了行重长，。0-9A-Z¥%.:/-]{0,40}|(?s).{0,40}") {
+        let words = READER.words(&text);
+        prop_assert!(words.iter().all(|word| text.get(word.span.clone()).is_some()), "{:?}", words);
+        prop_assert!(words.windows(2).all(|pair| pair[0].span.start <= pair[1].span.start), "{:?}", words);
+        let known = |sound: char| KOKORO_SOUNDS.contains(sound);
+        prop_assert!(words.iter().all(|word| word.phonemes.chars().all(known)), "{:?}", words);
+    }
+}
+
 /// Pinyin as it is spoken.
 fn pinyin(reader: &Reader, text: &str) -> String {
     let mut out = Vec::new();
@@ -74,5 +89,10 @@ fn pinyin(reader: &Reader, text: &str) -> String {
     }
     out.join(" ")
 }
+
+/// The alphabet of Kokoro v1.0, as far as Mandarin and spelled letters need it.
+const KOKORO_SOUNDS: &str = ";:,.!?—…\"() ʣʥʦʨꭧAIOQSTWYabcdefhijklmnopqrstuvwxyzɑɔɕðʤəɚɛɜɡɥɨɪŋɹɻʂʃʊʌʒʧθˈˌːʰɤ↓→↗↘ᵊᵻ";
+
+static READER: LazyLock<Reader> = LazyLock::new(|| Reader::new(None));
 
 const TABLE: &str = include_str!("../../tests/golden/zh_pinyin.tsv");

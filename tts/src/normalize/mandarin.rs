@@ -111,7 +111,7 @@ fn symbol(place: &Place<'_>, first: char) -> Option<Hit> {
             return Some(Hit::new(first.len_utf8()).words(&number::cardinal_of(value)));
         }
         '/' if before.ends_with(is_han) && after.starts_with(is_han) => "或",
-        '-' | '–' | '—' | '·' if between_words => "",
+        '-' | '·' if between_words => "",
         _ => return None,
     };
     Some(Hit::new(first.len_utf8()).words(words))

@@ -47,8 +47,12 @@ pub(super) fn address(place: &Place<'_>) -> Option<Hit> {
 pub(super) fn telephone(place: &Place<'_>) -> Option<Hit> {
     let found = TELEPHONE.find(place.rest)?;
     let after = &place.rest[found.end()..];
-    let continued = after.starts_with(|next: char| next.is_ascii_alphanumeric() || "-%.元块万亿¥".contains(next))
-        && !(after.starts_with('.') && !after[1..].starts_with(|next: char| next.is_ascii_digit()));
+    let continued = match after.strip_prefix('.') {
+        Some(rest) => rest.starts_with(|next: char| next.is_ascii_digit()),
+        None => after.starts_with(|next: char| {
+            next.is_ascii_alphanumeric() || "-%元块万亿¥个分次折张件人年月天台部".contains(next)
+        }),
+    };
     if continued || place.before.ends_with(['¥', '-', '.']) {
         return None;
     }
@@ -77,7 +81,7 @@ pub(super) fn numbered(place: &Place<'_>) -> Option<Hit> {
     if quantity {
         return None;
     }
-    let counted = after.starts_with(|next: char| "个元块次件位人万亿天年月笔".contains(next));
+    let counted = after.starts_with(|next: char| COUNTED.contains(next));
     let leading_zero = digits.len() > 1 && digits.starts_with('0');
     let extension = cue(place.before, &["分机", "转", "房间", "房间号", "门牌"]) && digits.len() > 2;
     if extension && !counted {
@@ -208,6 +212,8 @@ fn cue(before: &str, words: &[&str]) -> bool {
     words.iter().any(|word| before.trim_end_matches(links).ends_with(word.trim_end_matches(links)))
 }
 
+/// What follows a quantity even where an id is likely.
+const COUNTED: &str = "个元块次件位人万亿天年月笔小分秒周张台份项期种条家部倍折";
 /// Digits after these words are dialled.
 const TELEPHONE_CUES: &[&str] =
     &["拨打", "拨", "致电", "电话", "热线", "客服", "来电", "回电", "手机", "打", "联系", "传真", "短信至", "专线"];

@@ -18,7 +18,9 @@ pub(super) fn numeric_date(place: &Place<'_>) -> Option<Hit> {
         let (month, day) = if second > 12 { (first, second) } else { (second, first) };
         return year_month_day(&found, group(&found, 3), month, day);
     }
-    if let Some(found) = YEAR_MONTH.captures(place.rest) {
+    if let Some(found) = YEAR_MONTH.captures(place.rest)
+        && !place.rest[found[0].len()..].starts_with(|next: char| next.is_ascii_digit() || matches!(next, '-' | '/'))
+    {
         let words = format!("{}年{}月", one_by_one(group(&found, 1)), cardinal_of(number(&found, 2)));
         return Some(Hit::new(found[0].len()).words(&words));
     }
@@ -140,7 +142,7 @@ const DATE_CUES: [&str; 9] = ["于", "在", "到", "至", "从", "日期", "日�
 static YEAR_FIRST: LazyLock<Regex> =
     LazyLock::new(|| compile(r"^((?:19|20)\d{2})[-/.](\d{1,2})[-/.](\d{1,2})(?:日|号|(?-u:\b))"));
 static YEAR_LAST: LazyLock<Regex> = LazyLock::new(|| compile(r"^(\d{1,2})[-/](\d{1,2})[-/]((?:19|20)\d{2})(?-u:\b)"));
-static YEAR_MONTH: LazyLock<Regex> = LazyLock::new(|| compile(r"^((?:19|20)\d{2})[-/](1[0-2]|0[1-9])月?(?:[^-/\d]|$)"));
+static YEAR_MONTH: LazyLock<Regex> = LazyLock::new(|| compile(r"^((?:19|20)\d{2})[-/](1[0-2]|0[1-9])月?"));
 static MONTH_DAY: LazyLock<Regex> = LazyLock::new(|| compile(r"^(1[0-2]|0?[1-9])/(3[01]|[12]\d|0?[1-9])(?-u:\b)"));
 static YEARS: LazyLock<Regex> = LazyLock::new(|| compile(r"^((?:19|20)\d{2})年?\s?[-~–—至到]+\s?((?:19|20)\d{2})年"));
 static YEAR: LazyLock<Regex> = LazyLock::new(|| compile(r"^((?:1[1-9]|20)\d{2})年"));
