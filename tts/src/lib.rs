@@ -2,13 +2,15 @@
 //!
 //! [`parts`] cuts a text, its markup included, into [`clauses`] so that sound starts early; a [`Voice`] speaks each clause and marks where in the sound
 //! every word ends, so that the transcript holds what was really played. [`Hibari`] is the English voice;
-//! [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and codes as words.
+//! [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and codes as words, in English and in
+//! Mandarin; [`MandarinReader`] brings Mandarin to sounds.
 
 mod clause;
 mod estimate;
 mod fingerprint;
 mod finish;
 mod hibari;
+mod mandarin;
 mod marks;
 mod normalize;
 mod part;
@@ -21,6 +23,7 @@ pub use clause::{BREAK_MAX, CLAUSE_CHARS_MAX, Clause, clauses};
 pub use estimate::{estimated_marks, without_markup};
 pub use fingerprint::Fingerprint;
 pub use hibari::Hibari;
+pub use mandarin::Reader as MandarinReader;
 pub use normalize::Normalizer;
 pub use part::{Part, parts};
 pub use tone::ToneVoice;

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::number::{cardinal_of, ordinal};
-use super::rule::{Place, compile, ends_sentence, group};
-use super::said::Hit;
+use crate::normalize::rule::{Place, compile, ends_sentence, group};
+use crate::normalize::said::Hit;
 
 /// `Dr.`, `St.`, `No. 5`, `approx.`, `etc.`, `w/o`.
 pub(super) fn abbreviation(place: &Place<'_>) -> Option<Hit> {
@@ -28,6 +28,7 @@ pub(super) fn abbreviation(place: &Place<'_>) -> Option<Hit> {
         "Dr" if before_capital => "Doctor",
         "St" if before_capital && !after_name => "Saint",
         "St" if !dot.is_empty() => "Street",
+        "ext" | "Ext" if before_digit => "extension",
         "No" | "no" if before_digit && !dot.is_empty() => "number",
         "Nos" | "nos" if before_digit && !dot.is_empty() => "numbers",
         _ => {
@@ -70,7 +71,7 @@ pub(super) fn dotted_initials(place: &Place<'_>) -> Option<Hit> {
 }
 
 /// `SMS` is spelled, `NASA` and `PLEASE` are not. `shouted` tells that the whole text is in capitals.
-pub(super) fn capitals(place: &Place<'_>, shouted: Shouted) -> Option<Hit> {
+pub(in crate::normalize) fn capitals(place: &Place<'_>, shouted: Shouted) -> Option<Hit> {
     let found = CAPITALS.captures(place.rest)?;
     let (word, plural) = (group(&found, 1), group(&found, 2));
     let length = found[0].len();
@@ -96,7 +97,7 @@ pub(super) fn capitals(place: &Place<'_>, shouted: Shouted) -> Option<Hit> {
 
 /// Whether the writer holds down the shift key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shouted {
+pub(in crate::normalize) enum Shouted {
     /// Capitals mean initials.
     No,
     /// Capitals mean nothing.
@@ -105,7 +106,7 @@ pub(super) enum Shouted {
 
 impl Shouted {
     /// More than half of at least three words are in capitals.
-    pub(super) fn of(text: &str) -> Self {
+    pub(in crate::normalize) fn of(text: &str) -> Self {
         let words: Vec<_> = text.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic)).collect();
         let loud = |word: &&&str| {
             word.chars().filter(|letter| letter.is_uppercase()).count() >= 2 && !word.chars().any(char::is_lowercase)
@@ -137,6 +138,13 @@ pub(super) fn symbol(place: &Place<'_>) -> Option<Hit> {
         && after.starts_with(|next: char| next.is_whitespace() || matches!(next, '.' | ',' | '!' | '?'));
     let line_start = place.before.is_empty() || place.before.ends_with('\n');
     let between_words = place.before.ends_with(char::is_alphabetic) && after.starts_with(char::is_alphabetic);
+    if letter == '/'
+        && let Some(found) = PER.captures(after).filter(|_| place.before.ends_with(|last: char| last.is_alphanumeric()))
+        && let Some((_, unit)) = PER_UNITS.iter().find(|(written, _)| *written == group(&found, 1))
+        && measured(place.before)
+    {
+        return Some(Hit::new(1 + found[0].len()).words("per").words(unit));
+    }
     let words = match letter {
         '&' => "and",
         '+' => "plus",
@@ -175,7 +183,7 @@ pub(super) fn symbol(place: &Place<'_>) -> Option<Hit> {
 }
 
 /// A word in Latin letters, apostrophes and hyphens inside included.
-pub(super) fn word(place: &Place<'_>) -> Option<Hit> {
+pub(in crate::normalize) fn word(place: &Place<'_>) -> Option<Hit> {
     let found = WORD.find(place.rest)?;
     let hit = Hit::new(found.end());
     Some(match found.as_str() {
@@ -185,7 +193,7 @@ pub(super) fn word(place: &Place<'_>) -> Option<Hit> {
 }
 
 /// Latin letters, with or without accents: what the dictionary and the unknown-word model can read.
-pub(super) fn is_latin(letter: char) -> bool {
+pub(in crate::normalize) fn is_latin(letter: char) -> bool {
     letter.is_alphabetic() && letter <= '\u{24f}'
 }
 
@@ -315,6 +323,33 @@ const ABBREVIATIONS: &[(&str, &str, Written)] = &[
     ("c/o", "care of", Written::Bare),
 ];
 
+/// Whether the last two words hold a digit, so that a slash is a rate.
+fn measured(before: &str) -> bool {
+    before.split_whitespace().rev().take(2).any(|word| word.contains(|letter: char| letter.is_ascii_digit()))
+}
+
+/// What follows a slash in a rate.
+const PER_UNITS: &[(&str, &str)] = &[
+    ("month", "month"),
+    ("mo", "month"),
+    ("year", "year"),
+    ("yr", "year"),
+    ("week", "week"),
+    ("wk", "week"),
+    ("day", "day"),
+    ("night", "night"),
+    ("hour", "hour"),
+    ("hr", "hour"),
+    ("min", "minute"),
+    ("minute", "minute"),
+    ("person", "person"),
+    ("user", "user"),
+    ("item", "item"),
+    ("kg", "kilogram"),
+    ("lb", "pound"),
+    ("mile", "mile"),
+];
+
 /// Capitals that stand for a phrase.
 const SAID_AS: &[(&str, &str)] = &[
     ("OK", "okay"),
@@ -347,9 +382,10 @@ const COMMON_WORDS: &[&str] = &[
     "ME", "MY", "NEW", "NO", "NOT", "NOW", "OF", "OFF", "OLD", "ON", "ONE", "ONLY", "OR", "OUR", "OUT", "PAY", "PRESS",
     "SAY", "SEE", "SET", "SHE", "SO", "THE", "THEY", "TO", "TOO", "TOP", "TRY", "TWO", "UP", "USE", "WAS", "WAY", "WE",
     "WHO", "WHY", "WILL", "YES", "YET", "YOU", "YOUR", "HELP", "SALE", "STOP", "PLEASE", "HI", "OH", "BIG", "BAD",
-    "END", "CALL", "TEXT",
+    "END", "CALL", "TEXT", "ZIP",
 ];
 
+static PER: LazyLock<Regex> = LazyLock::new(|| compile(r"^([a-z]{2,6})\b"));
 static ABBREVIATION: LazyLock<Regex> = LazyLock::new(|| compile(r"^(w/o\b|w/|c/o\b|[A-Za-z]{2,6}\b)(\.?)"));
 static INITIAL: LazyLock<Regex> = LazyLock::new(|| compile(r"^([A-Z])\. (?:[A-Z][a-z]|[A-Z]\.)"));
 static DOTTED: LazyLock<Regex> = LazyLock::new(|| compile(r"^(?:[A-Za-z]\.){2,8}(?:[A-Za-z]\b)?"));

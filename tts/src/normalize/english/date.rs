@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::number::{cardinal, cardinal_of, ordinal, year};
-use super::rule::{Place, compile, ends_sentence, group};
-use super::said::Hit;
+use crate::normalize::rule::{Place, compile, ends_sentence, group};
+use crate::normalize::said::Hit;
 
 /// `2026-11-21`, `2026/11/21`, `11/21/2026`, `21.11.2026`, `11/21`.
 pub(super) fn numeric_date(place: &Place<'_>) -> Option<Hit> {
@@ -21,6 +21,11 @@ pub(super) fn numeric_date(place: &Place<'_>) -> Option<Hit> {
         };
         let (month, day) = if first > 12 { (second, first) } else { (first, second) };
         return month_day(&found, month, day, Some(full));
+    }
+    if let Some(found) = DASHED.captures(place.rest) {
+        let (first, second) = (number(&found, 1), number(&found, 2));
+        let (month, day) = if first > 12 { (second, first) } else { (first, second) };
+        return month_day(&found, month, day, Some(number(&found, 3)));
     }
     if let Some(found) = DOTTED.captures(place.rest) {
         return month_day(&found, number(&found, 2), number(&found, 1), Some(number(&found, 3)));
@@ -48,7 +53,11 @@ pub(super) fn named_date(place: &Place<'_>) -> Option<Hit> {
         let (month, day) = (month_named(group(&found, 1))?, number(&found, 2));
         if (1..=31).contains(&day) {
             let words = format!("{} {}", MONTHS[month], ordinal(group(&found, 2)));
-            return Some(with_year(Hit::new(found[0].len()).words(&words), group(&found, 3)));
+            let mut hit = Hit::new(found[0].len()).words(&words);
+            if !group(&found, 3).is_empty() {
+                hit = hit.words("to").words(&ordinal(group(&found, 3)));
+            }
+            return Some(with_year(hit, group(&found, 4)));
         }
     }
     if let Some(found) = MONTH_YEAR.captures(place.rest) {
@@ -147,6 +156,12 @@ pub(super) fn o_clock(place: &Place<'_>) -> Option<Hit> {
     Some(Hit::new(found[0].len()).words(&cardinal(group(&found, 1))).words("o'clock"))
 }
 
+/// The first half of `9-11am`; the second is a time as any other.
+pub(super) fn hours(place: &Place<'_>) -> Option<Hit> {
+    let found = HOURS.captures(place.rest)?;
+    Some(Hit::new(group(&found, 1).len()).words(&cardinal(group(&found, 2))).words("to"))
+}
+
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -168,12 +183,18 @@ const DAY_NAME: &str = r"(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\.?";
 
 static ISO: LazyLock<Regex> = LazyLock::new(|| compile(r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})\b"));
 static SLASHED: LazyLock<Regex> = LazyLock::new(|| compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})\b"));
+static DASHED: LazyLock<Regex> = LazyLock::new(|| compile(r"^(\d{1,2})-(\d{1,2})-((?:19|20)\d{2})\b"));
+static HOURS: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"^((\d{1,2})\s?[-–]\s?)\d{1,2}(?::\d{2})?\s?[AaPp](?:\.\s?[Mm]\.|[Mm]\b)"));
 static DOTTED: LazyLock<Regex> = LazyLock::new(|| compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})\b"));
 static SHORT: LazyLock<Regex> = LazyLock::new(|| compile(r"^(1[0-2]|0?[1-9])/(3[01]|[12]\d|0?[1-9])\b"));
 static DAY_FIRST: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"^(\d{{1,2}})(?:st|nd|rd|th)?(?: of|-)? ?{MONTH}\b\.?(?:,?[ -]?(\d{{4}})\b)?")));
-static MONTH_FIRST: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"^{MONTH}\.? (\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (\d{{4}})\b)?")));
+static MONTH_FIRST: LazyLock<Regex> = LazyLock::new(|| {
+    compile(&format!(
+        r"^{MONTH}\.? (\d{{1,2}})(?:st|nd|rd|th)?\b(?:\s?[-–]\s?(\d{{1,2}})(?:st|nd|rd|th)?\b)?(?:,? (\d{{4}})\b)?"
+    ))
+});
 static MONTH_YEAR: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"^{MONTH}\.?,? (\d{{4}})\b")));
 static WEEKDAYS: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"^{DAY_NAME}\s?[-–]\s?{DAY_NAME}\b")));
 static WEEKDAY: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"^{DAY_NAME}(?:,? (?:\d|{MONTH}))")));

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::number::{cardinal, decimal, is_one, one_by_one, ordinal, year};
-use super::rule::{NUMBER, Place, compile, group};
-use super::said::Hit;
+use crate::normalize::rule::{NUMBER, Place, compile, group};
+use crate::normalize::said::Hit;
 
 /// `$1,299.00`, `£5`, `€2.5 million`, `¥88`, `USD 20`, `$5-10`.
 pub(super) fn money_before(place: &Place<'_>) -> Option<Hit> {
@@ -57,6 +57,19 @@ pub(super) fn ordinal_number(place: &Place<'_>) -> Option<Hit> {
 
 /// `1/2`, `3/4`, `24/7`, `1920x1080`, `5x`, `10k`, `1990s`.
 pub(super) fn compound_number(place: &Place<'_>) -> Option<Hit> {
+    if let Some(found) = SAID_WHOLE.find(place.rest)
+        && let Some((_, words)) = WHOLE.iter().find(|(written, _)| *written == found.as_str())
+    {
+        return Some(Hit::new(found.end()).words(words));
+    }
+    if let Some(found) = FEET.captures(place.rest) {
+        let words = format!("{} feet {} inches", cardinal(group(&found, 1)), cardinal(group(&found, 2)));
+        return Some(Hit::new(found[0].len()).words(&words));
+    }
+    if let Some(found) = SHORT_DECADE.captures(place.rest) {
+        let words = cardinal(&format!("{}0", group(&found, 1)));
+        return Some(Hit::new(found[0].len()).words(&format!("{}ies", words.trim_end_matches('y'))));
+    }
     if let Some(found) = FRACTION.captures(place.rest) {
         return Some(Hit::new(found[0].len()).words(&fraction(group(&found, 1), group(&found, 2))));
     }
@@ -237,6 +250,8 @@ const CURRENCIES: &[Currency] = &[
     money(&["A$", "AUD"], ["Australian dollar", "Australian dollars", "cent", "cents"]),
     money(&["C$", "CAD"], ["Canadian dollar", "Canadian dollars", "cent", "cents"]),
     money(&["S$", "SGD"], ["Singapore dollar", "Singapore dollars", "cent", "cents"]),
+    money(&["NZ$", "NZD"], ["New Zealand dollar", "New Zealand dollars", "cent", "cents"]),
+    money(&["₩", "KRW"], ["won", "won", "", ""]),
     money(&["CHF"], ["Swiss franc", "Swiss francs", "", ""]),
     money(&["₹", "INR"], ["rupee", "rupees", "", ""]),
     money(&["¢"], ["cent", "cents", "", ""]),
@@ -307,7 +322,7 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("px", "pixel", "pixels"),
 ];
 
-const SIGNS: &str = r"US\$|HK\$|A\$|C\$|S\$|[$£€¥₹]|USD|GBP|EUR|CNY|RMB|JPY|HKD|AUD|CAD|SGD|CHF|INR";
+const SIGNS: &str = r"US\$|HK\$|A\$|C\$|S\$|NZ\$|[$£€¥₹₩]|NZD|KRW|USD|GBP|EUR|CNY|RMB|JPY|HKD|AUD|CAD|SGD|CHF|INR";
 
 static MONEY_BEFORE: LazyLock<Regex> = LazyLock::new(|| {
     compile(&format!(r"^(-)?({SIGNS})\s?{NUMBER}(?:\s?(hundred|thousand|million|billion|trillion|[kKmMbB]n?)\b)?"))
@@ -318,7 +333,9 @@ static MONEY_RANGE: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 static MONEY_AFTER: LazyLock<Regex> = LazyLock::new(|| {
-    compile(&format!(r"^{NUMBER}(?:\s?(hundred|thousand|million|billion|trillion))?\s?([$£€¥₹¢元]|(?:{SIGNS}|yuan)\b)"))
+    compile(&format!(
+        r"^{NUMBER}(?:\s?(hundred|thousand|million|billion|trillion))?\s?([$£€¥₹₩¢元]|(?:{SIGNS}|yuan)\b)"
+    ))
 });
 static MEASURE: LazyLock<Regex> = LazyLock::new(|| {
     let mut names: Vec<_> = UNITS.iter().map(|(name, ..)| regex::escape(name)).collect();
@@ -326,6 +343,17 @@ static MEASURE: LazyLock<Regex> = LazyLock::new(|| {
     compile(&format!(r"^(-)?{NUMBER}\s?({})", names.join("|")))
 });
 static ORDINAL: LazyLock<Regex> = LazyLock::new(|| compile(r"^(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b"));
+/// What is said in no way that a rule would find.
+const WHOLE: &[(&str, &str)] = &[
+    ("24/7/365", "twenty four seven three sixty five"),
+    ("24x7", "twenty four seven"),
+    ("4K", "four K"),
+    ("8K", "eight K"),
+];
+
+static SAID_WHOLE: LazyLock<Regex> = LazyLock::new(|| compile(r"^(?:24/7/365|24x7|[48]K)\b"));
+static FEET: LazyLock<Regex> = LazyLock::new(|| compile(r#"^(\d)'(\d{1,2})""#));
+static SHORT_DECADE: LazyLock<Regex> = LazyLock::new(|| compile(r"^'([2-9])0s\b"));
 static FRACTION: LazyLock<Regex> = LazyLock::new(|| compile(r"^(\d{1,2})/(\d{1,2})\b"));
 static TIMES: LazyLock<Regex> = LazyLock::new(|| compile(r"^(\d+)\s?[x×]\s?(\d+)\b"));
 static MANY_TIMES: LazyLock<Regex> = LazyLock::new(|| compile(r"^(\d+(?:\.\d+)?)([x×])(?:\s|$|[.,;!?])"));

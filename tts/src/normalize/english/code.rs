@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::number::{cardinal, one_by_one};
-use super::rule::{Place, compile, group};
-use super::said::Hit;
+use crate::normalize::rule::{Place, compile, group, grouping};
+use crate::normalize::said::Hit;
 
 /// `help@shop.example.com`, `https://example.com/a`, `www.example.com`.
 pub(super) fn address(place: &Place<'_>) -> Option<Hit> {
@@ -60,8 +60,20 @@ pub(super) fn numbered(place: &Place<'_>) -> Option<Hit> {
         return None;
     }
     let leading_zero = digits.len() > 1 && digits.starts_with('0');
+    if SHORT_NUMBERS.contains(&digits) && place.follows(&["call", "dial", "ring", "phone", "text", "calling"]) {
+        return Some(dictated(Hit::new(digits.len()), digits));
+    }
     let needed = named_before(place).unwrap_or(8);
     (leading_zero || digits.len() >= needed).then(|| dictated(Hit::new(digits.len()), digits))
+}
+
+/// `**** 4471`, `xxxx-xxxx-xxxx-4471`: what is hidden is passed over. And `CA 90210`.
+pub(super) fn masked(place: &Place<'_>) -> Option<Hit> {
+    if let Some(found) = MASKED.captures(place.rest) {
+        return Some(dictated(Hit::new(found[0].len()), group(&found, 1)));
+    }
+    let found = STATE_ZIP.captures(place.rest)?;
+    Some(dictated(Hit::new(found[0].len()).letters(group(&found, 1)), group(&found, 2)))
 }
 
 /// `HL-20418-7`, `A1B2C3`, `5G`, `MP3`, `COVID-19`.
@@ -150,20 +162,6 @@ pub(super) fn dictated(mut hit: Hit, text: &str) -> Hit {
     hit
 }
 
-/// How many digits are said in one breath.
-fn grouping(length: usize) -> &'static [usize] {
-    match length {
-        6 => &[3, 3],
-        7 => &[3, 4],
-        8 => &[4, 4],
-        9 => &[3, 3, 3],
-        10 => &[3, 3, 4],
-        11 => &[3, 4, 4],
-        0..=5 => &[5],
-        _ => &[4],
-    }
-}
-
 /// Whether a decimal point, a percent sign, a colon or a letter makes the digits before it something else.
 fn continues(after: &str) -> bool {
     let mut letters = after.chars();
@@ -188,7 +186,8 @@ fn named_before(place: &Place<'_>) -> Option<usize> {
             break;
         };
         match word.as_str() {
-            "ending" | "ends" | "digits" | "code" | "pin" | "passcode" | "password" | "extension" => return Some(2),
+            "ending" | "ends" | "digits" | "code" | "pin" | "passcode" | "password" | "extension" | "ext" | "visa"
+            | "mastercard" | "amex" => return Some(2),
             "order" | "case" | "ticket" | "invoice" if steps == 0 => return Some(4),
             "order" | "reference" | "account" | "case" | "ticket" | "invoice" | "tracking" | "booking" | "policy"
             | "confirmation" | "serial" | "card" | "telephone" | "phone" | "mobile" | "zip" | "flight" | "room"
@@ -214,6 +213,15 @@ const SPELLED_IN_ADDRESSES: &[&str] = &[
     "html", "php", "faq", "vip", "hr", "hl", "id", "api",
 ];
 
+/// Numbers of three digits that one calls.
+const SHORT_NUMBERS: &[&str] = &["911", "112", "999", "111", "101", "000", "988", "311", "411", "211", "611", "811"];
+
+static MASKED: LazyLock<Regex> = LazyLock::new(|| compile(r"^(?:[xX*•]{2,4}[ -]?){1,4}(\d{4})\b"));
+static STATE_ZIP: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r"^(A[LKZR]|C[AOT]|DE|FL|GA|HI|I[DLNA]|K[SY]|LA|M[EDAINSOT]|N[EVHJMYCD]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[TA]|W[AVIY]) (\d{5}(?:-\d{4})?)\b",
+    )
+});
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| compile(r"^[A-Za-z0-9][\w.+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"));
 static URL: LazyLock<Regex> = LazyLock::new(|| compile(r#"^(?i:https?://|ftp://|www\.)[A-Za-z0-9][^\s<>"]*"#));
 static DOMAIN: LazyLock<Regex> = LazyLock::new(|| {
@@ -227,7 +235,7 @@ static TELEPHONE: LazyLock<Regex> = LazyLock::new(|| {
         r"^(?:\+\d{1,3}[ -]?(?:\(\d{1,4}\)[ -]?)?\d{1,4}(?:[ -]?\d{2,4}){1,4}",
         r"|(?:\+?1[ -.]?)?\(\d{3}\) ?\d{3}[-. ]\d{4}",
         r"|(?:1[-. ])?\d{3}[-.]\d{3}[-.]\d{4}",
-        r"|\d{3} \d{3} \d{4}",
+        r"|(?:1 )?\d{3} \d{3} \d{4}",
         r"|0\d{2,4}[- ]\d{3,4}[- ]?\d{3,4}",
         r"|400[- ]\d{3,4}[- ]\d{3,4}",
         r"|1[3-9]\d[- ]\d{4}[- ]\d{4}",
