@@ -8,6 +8,7 @@
 mod agreement;
 mod clean;
 mod complete;
+pub mod emotion;
 mod expect;
 mod gate;
 pub mod guard;
@@ -23,6 +24,7 @@ mod vad;
 mod whisper;
 mod wordless;
 
+pub use emotion::{EmotionError, EmotionModel, Temper};
 pub use expect::Expect;
 pub use guard::DropReason;
 pub use listener::{Bot, Listener, ListenerConfig, ListenerOutput, Speculation, UnclearReason};
