@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result, bail};
-use asr::VadModel;
+use asr::{EmotionModel, VadModel};
 use call::{AudioFrame, Language};
 use dialog::Flow;
 use sip_bridge::{Door, DoorConfig, InboundCall};
@@ -36,6 +36,7 @@ pub(crate) struct House {
     pub(crate) wire: Wire,
     pub(crate) ears: Ears,
     pub(crate) vad: VadModel,
+    pub(crate) emotion: EmotionModel,
     pub(crate) mouth: Mouth,
     pub(crate) tools: Tools,
     pub(crate) desk: DeskRoom,
@@ -63,6 +64,7 @@ impl House {
         let whisper = engines::whisper_file(&folder, config.speech.whisper.as_deref());
         let recognizer = engines::recognizer(&whisper, decodes)?;
         let vad = engines::voice_activity(&folder)?;
+        let emotion = engines::emotion(config.speech.emotion.as_deref())?;
         let mouth = Mouth::start(engines::voices(&folder)?, cores.min(VOICE_THREADS_MAX))?;
         let ears = Ears::start(recognizer, decodes)?;
         let ports = PortPool::new(config.media_listen(), config.media.ports.ports(), rand::random());
@@ -82,6 +84,7 @@ impl House {
             wire,
             ears,
             vad,
+            emotion,
             mouth,
             tools: Tools::new().context("cannot prepare HTTP for tools")?,
             desk,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use asr::{
     Bot, DecodeId, Decoded, DropReason, Expect, LanguageChoice, Listener, ListenerConfig, ListenerOutput,
-    RecognizerError, UnclearReason, Vad,
+    RecognizerError, Temper, UnclearReason, Vad,
 };
 use call::{AudioFrame, CallId, Language, LegId, Moment, Pii, Speaker, Utterance};
 use dialog::Expectation;
@@ -21,6 +21,8 @@ pub(crate) struct Ear {
     leg: LegId,
     speaker: Speaker,
     vad: Vad,
+    /// How the caller feels; agents are not judged.
+    temper: Option<Temper>,
     listener: Listener,
     ears: Ears,
     notes: mpsc::Sender<Note>,
@@ -55,6 +57,7 @@ impl Ear {
             leg,
             speaker,
             vad: house.vad.stream(),
+            temper: (speaker == Speaker::Caller).then(|| Temper::new(&house.emotion)),
             listener,
             ears: house.ears.clone(),
             notes,
@@ -67,6 +70,9 @@ impl Ear {
     pub(crate) fn hear(&mut self, frame: &AudioFrame, at: Moment) {
         let speech = self.vad.push(frame);
         self.listener.handle_frame(frame, speech, at);
+        if let Some(temper) = &mut self.temper {
+            temper.handle_frame(frame, speech, at);
+        }
         self.heard_at = at;
     }
 
@@ -129,8 +135,11 @@ impl Ear {
                     self.ears.decode((self.call, self.leg), id, kind, request, done);
                 }
                 ListenerOutput::Heard { text, confidence, language, span, silence_wait, decode, speculation: _ } => {
-                    let utterance =
-                        Utterance { speaker: self.speaker, span, text, confidence, language, emotion: None };
+                    let emotion = self.temper.as_mut().and_then(|temper| {
+                        temper.handle_words(text.reveal(), language, self.heard_at);
+                        temper.poll_output()
+                    });
+                    let utterance = Utterance { speaker: self.speaker, span, text, confidence, language, emotion };
                     return Some(EarOutput::Heard { utterance, silence_wait, decode });
                 }
                 ListenerOutput::Partial { text, language: _ } => return Some(EarOutput::Partial { text }),

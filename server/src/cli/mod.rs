@@ -8,6 +8,7 @@ mod flow;
 mod serve;
 mod speech;
 mod story;
+mod train;
 mod voices;
 
 use std::io::Write;
@@ -60,6 +61,9 @@ enum Command {
     Speak(speech::SpeakArgs),
     /// Write down what is said in WAV files
     Transcribe(speech::TranscribeArgs),
+    /// Train what can be trained on one's own data
+    #[command(subcommand)]
+    Train(train::TrainCommand),
     /// Show what the mind makes of a sentence
     Understand(flow::UnderstandArgs),
 }
@@ -127,6 +131,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Serve => block_on(serve::run(settings()?)),
         Command::Speak(args) => speech::speak(&args, &settings()?).map(|()| ExitCode::SUCCESS),
         Command::Transcribe(args) => speech::transcribe(&args, &settings()?).map(|()| ExitCode::SUCCESS),
+        Command::Train(command) => train::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Understand(args) => flow::understand(&args, &settings()?).map(|()| ExitCode::SUCCESS),
     }
 }

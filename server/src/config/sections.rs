@@ -162,6 +162,9 @@ pub struct Speech {
     pub language: Language,
     /// The languages a caller may speak.
     pub languages: Vec<Language>,
+    /// Emotion weights of one's own, made by `hotline train emotion`, instead of those built in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emotion: Option<PathBuf>,
     /// Another Whisper model in ggml format, instead of the one fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whisper: Option<PathBuf>,
@@ -169,7 +172,14 @@ pub struct Speech {
 
 impl Default for Speech {
     fn default() -> Self {
-        Self { models: None, workers: 0, language: Language::En, languages: all_languages(), whisper: None }
+        Self {
+            models: None,
+            workers: 0,
+            language: Language::En,
+            languages: all_languages(),
+            emotion: None,
+            whisper: None,
+        }
     }
 }
 
