@@ -9,6 +9,7 @@ mod agreement;
 mod clean;
 mod complete;
 mod echo;
+pub mod emotion;
 mod expect;
 mod gate;
 pub mod guard;
@@ -26,6 +27,7 @@ mod whisper;
 mod wordless;
 
 pub use echo::{EchoGuard, Origin};
+pub use emotion::{EmotionError, EmotionModel, Temper};
 pub use expect::Expect;
 pub use guard::DropReason;
 pub use listener::{Bot, Listener, ListenerConfig, ListenerOutput, Speculation, UnclearReason};

@@ -18,4 +18,4 @@ pub use handoff::{Handoff, HandoffReason, SlotValue, TriedStep};
 pub use id::{AgentId, CallId, InvalidId, LegId, SessionId};
 pub use moment::Moment;
 pub use pii::{Pii, revealed};
-pub use speech::{Emotion, Language, Mood, Span, Speaker, Transcript, UnknownLanguage, Utterance};
+pub use speech::{Emotion, Language, Mood, Moods, Span, Speaker, Transcript, UnknownLanguage, Utterance};

@@ -99,18 +99,85 @@ pub enum Mood {
     Sad,
 }
 
+/// How likely each mood is, 0.0 to 1.0; together 1.0.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moods {
+    /// Of [`Mood::Angry`].
+    pub angry: f32,
+    /// Of [`Mood::Calm`].
+    pub calm: f32,
+    /// Of [`Mood::Impatient`].
+    pub impatient: f32,
+    /// Of [`Mood::Pleased`].
+    pub pleased: f32,
+    /// Of [`Mood::Sad`].
+    pub sad: f32,
+}
+
+impl Moods {
+    /// Nothing is known: each is as likely as the others.
+    pub const UNKNOWN: Self = Self { angry: 0.2, calm: 0.2, impatient: 0.2, pleased: 0.2, sad: 0.2 };
+
+    /// How likely one of them is.
+    pub const fn of(&self, mood: Mood) -> f32 {
+        match mood {
+            Mood::Angry => self.angry,
+            Mood::Calm => self.calm,
+            Mood::Impatient => self.impatient,
+            Mood::Pleased => self.pleased,
+            Mood::Sad => self.sad,
+        }
+    }
+
+    /// The likeliest; calm when none stands out.
+    pub fn likeliest(&self) -> Mood {
+        [Mood::Angry, Mood::Impatient, Mood::Pleased, Mood::Sad]
+            .into_iter()
+            .fold(Mood::Calm, |best, mood| if self.of(mood) > self.of(best) { mood } else { best })
+    }
+}
+
+impl Default for Moods {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
 /// A mood and how sure we are of it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Emotion {
-    /// The likeliest mood.
+    /// The mood. Another may be a little likelier: a mood is kept until one clearly is.
     pub mood: Mood,
     /// Its probability, 0.0 to 1.0.
     pub probability: f32,
+    /// All probabilities; in journals that do not have them, all the same.
+    #[serde(default)]
+    pub moods: Moods,
+}
+
+impl Emotion {
+    /// A mood among the probabilities of all.
+    pub const fn new(mood: Mood, moods: Moods) -> Self {
+        Self { mood, probability: moods.of(mood), moods }
+    }
+
+    /// A mood of which the probability is known; the others share the rest.
+    pub fn with_probability(mood: Mood, probability: f32) -> Self {
+        let of = |other: Mood| if other == mood { probability } else { (1.0 - probability) / 4.0 };
+        let moods = Moods {
+            angry: of(Mood::Angry),
+            calm: of(Mood::Calm),
+            impatient: of(Mood::Impatient),
+            pleased: of(Mood::Pleased),
+            sad: of(Mood::Sad),
+        };
+        Self { mood, probability, moods }
+    }
 }
 
 impl Default for Emotion {
     fn default() -> Self {
-        Self { mood: Mood::Calm, probability: 0.5 }
+        Self::with_probability(Mood::Calm, 0.5)
     }
 }
 
@@ -177,6 +244,15 @@ mod tests {
         transcript.push(utterance(Speaker::Caller, 200));
         let speakers: Vec<_> = transcript.utterances().iter().map(|utterance| utterance.speaker).collect();
         assert_eq!(speakers, [Speaker::Caller, Speaker::Bot]);
+    }
+
+    #[test]
+    fn an_emotion_of_an_earlier_journal_is_still_read() {
+        let emotion: Emotion = serde_json::from_str(r#"{"mood":"angry","probability":0.75}"#).unwrap();
+        assert_eq!((emotion.mood, emotion.probability, emotion.moods), (Mood::Angry, 0.75, Moods::UNKNOWN));
+        let emotion = Emotion::with_probability(Mood::Angry, 0.75);
+        assert_eq!(emotion.moods.likeliest(), Mood::Angry);
+        assert_eq!(serde_json::from_str::<Emotion>(&serde_json::to_string(&emotion).unwrap()).unwrap(), emotion);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use asr::{Recognizer, VadModel, Whisper, WhisperConfig};
+use asr::{EmotionModel, Recognizer, VadModel, Whisper, WhisperConfig};
 use call::Language;
 use tracing::warn;
 use tts::{Hibari, Voice};
@@ -92,6 +92,17 @@ pub fn recognizer(file: &Path, decodes_max: NonZeroU8) -> Result<Arc<Whisper>> {
 /// As [`recognizer`].
 pub fn voice_activity(models: &Path) -> Result<VadModel> {
     VadModel::load(models.join("vad/silero_vad.onnx")).context("voice activity is needed to hear callers")
+}
+
+/// The weights that tell how a caller sounds: the configured file, or those built in.
+///
+/// # Errors
+/// When the file is missing or is not one; the message names it and the way out.
+pub fn emotion(configured: Option<&Path>) -> Result<EmotionModel> {
+    let Some(file) = configured else { return Ok(EmotionModel::shipped()) };
+    let read = || format!("cannot use the emotion weights {}; see speech.emotion", file.display());
+    let bytes = std::fs::read(file).with_context(read)?;
+    EmotionModel::parse(&bytes).with_context(read)
 }
 
 /// Where the recogniser's model is, unless the configuration names another file.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result, bail};
-use asr::VadModel;
+use asr::{EmotionModel, VadModel};
 use call::{AudioFrame, Language};
 use dialog::{Flow, HOLE};
 use sip_bridge::{Door, DoorConfig, InboundCall};
@@ -40,6 +40,7 @@ pub(crate) struct House {
     /// Lends the engines to others.
     pub(crate) guests: Guests,
     pub(crate) vad: VadModel,
+    pub(crate) emotion: EmotionModel,
     pub(crate) mouth: Mouth,
     pub(crate) tools: Tools,
     pub(crate) desk: DeskRoom,
@@ -67,6 +68,7 @@ impl House {
         let recognizer = engines::configured_recognizer(&config, decodes)?;
         let vad = engines::voice_activity(&folder)?;
         let voices = engines::configured_voices(&config)?;
+        let emotion = engines::emotion(config.speech.emotion.as_deref())?;
         let ears = Ears::start(recognizer, decodes)?;
         let guests = Guests::start(ears.clone(), &voices, decodes).context("cannot start a thread for guests")?;
         let mouth = Mouth::start(voices, cores.min(VOICE_THREADS_MAX), Some(config.prompts_folder()))?;
@@ -88,6 +90,7 @@ impl House {
             ears,
             guests,
             vad,
+            emotion,
             mouth,
             tools: Tools::new().context("cannot prepare HTTP for tools")?,
             desk,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use asr::{
     Bot, DecodeId, Decoded, DropReason, EchoGuard, Expect, LanguageChoice, Listener, ListenerConfig, ListenerOutput,
-    Origin, RecognizerError, UnclearReason, Vad,
+    Origin, RecognizerError, Temper, UnclearReason, Vad,
 };
 use call::{AudioFrame, CallId, Language, LegId, Moment, Pii, Speaker, Utterance};
 use dialog::Expectation;
@@ -23,6 +23,8 @@ pub(crate) struct Ear {
     languages: Vec<Language>,
     vad: Vad,
     echo: EchoGuard,
+    /// How the caller feels; agents are not judged.
+    temper: Option<Temper>,
     listener: Listener,
     ears: Ears,
     notes: mpsc::Sender<Note>,
@@ -68,6 +70,7 @@ impl Ear {
             languages,
             vad: house.vad.stream(),
             echo: EchoGuard::new(),
+            temper: (speaker == Speaker::Caller).then(|| Temper::new(&house.emotion)),
             listener,
             ears: house.ears.clone(),
             notes,
@@ -84,6 +87,9 @@ impl Ear {
             Origin::Line => speech,
         };
         self.listener.handle_frame(frame, speech, at);
+        if let Some(temper) = &mut self.temper {
+            temper.handle_frame(frame, speech, at);
+        }
         self.heard_at = at;
     }
 
@@ -150,8 +156,11 @@ impl Ear {
                 }
                 ListenerOutput::Guess { .. } => {}
                 ListenerOutput::Heard { text, confidence, language, span, silence_wait, decode, speculation: _ } => {
-                    let utterance =
-                        Utterance { speaker: self.speaker, span, text, confidence, language, emotion: None };
+                    let emotion = self.temper.as_mut().and_then(|temper| {
+                        temper.handle_words(text.reveal(), language, self.heard_at);
+                        temper.poll_output()
+                    });
+                    let utterance = Utterance { speaker: self.speaker, span, text, confidence, language, emotion };
                     return Some(EarOutput::Heard { utterance, silence_wait, decode });
                 }
                 ListenerOutput::Partial { text, language: _ } => return Some(EarOutput::Partial { text }),

@@ -9,6 +9,7 @@ mod serve;
 mod speech;
 mod story;
 mod talk;
+mod train;
 mod voices;
 
 use std::io::Write;
@@ -63,6 +64,9 @@ enum Command {
     Talk(talk::TalkArgs),
     /// Write down what is said in WAV files
     Transcribe(speech::TranscribeArgs),
+    /// Train what can be trained on one's own data
+    #[command(subcommand)]
+    Train(train::TrainCommand),
     /// Show what the mind makes of a sentence
     Understand(flow::UnderstandArgs),
 }
@@ -131,6 +135,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Speak(args) => speech::speak(&args, &settings()?).map(|()| ExitCode::SUCCESS),
         Command::Talk(args) => block_on(talk::run(args, settings()?)),
         Command::Transcribe(args) => speech::transcribe(&args, &settings()?).map(|()| ExitCode::SUCCESS),
+        Command::Train(command) => train::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Understand(args) => flow::understand(&args, &settings()?).map(|()| ExitCode::SUCCESS),
     }
 }

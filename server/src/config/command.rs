@@ -73,8 +73,10 @@ fn check(path: Option<&Path>, json: bool) -> anyhow::Result<()> {
 fn missing_files(config: &Config, path: Option<&Path>) -> Vec<ConfigProblem> {
     let flows = config.flow_names().into_iter().map(|name| ("dialog.flow", config.flow_file(name)));
     let whisper = config.speech.whisper.iter().map(|file| ("speech.whisper", file.clone()));
+    let emotion = config.speech.emotion.iter().map(|file| ("speech.emotion", file.clone()));
     flows
         .chain(whisper)
+        .chain(emotion)
         .filter(|(_, file)| !file.is_file())
         .map(|(key, file)| ConfigProblem {
             file: path.unwrap_or_else(|| Path::new("hotline.toml")).to_owned(),

@@ -78,7 +78,8 @@ impl Config {
                 agent.name = agent.id.as_str().to_owned();
             }
         }
-        let optional = [&mut self.recording.folder, &mut self.speech.models, &mut self.speech.whisper];
+        let speech = &mut self.speech;
+        let optional = [&mut self.recording.folder, &mut speech.emotion, &mut speech.models, &mut speech.whisper];
         let required = [&mut self.data.folder, &mut self.dialog.flows];
         // Joining an absolute path gives that path back.
         for path in optional.into_iter().flatten().chain(required) {

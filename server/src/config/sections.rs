@@ -163,6 +163,9 @@ pub struct Speech {
     pub language: Language,
     /// The languages a caller may speak.
     pub languages: Vec<Language>,
+    /// Emotion weights of one's own, made by `hotline train emotion`, instead of those built in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emotion: Option<PathBuf>,
     /// Another Whisper model in ggml format, instead of the one fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whisper: Option<PathBuf>,
@@ -187,6 +190,7 @@ impl Default for Speech {
             recognizer: None,
             voice: HttpVoices::default(),
             soothe: true,
+            emotion: None,
         }
     }
 }

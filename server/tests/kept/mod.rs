@@ -57,7 +57,7 @@ pub(crate) fn open_call(header: &Header) -> Vec<CallEvent> {
             text: Pii::new(text.to_owned()),
             confidence: 0.875,
             language: Language::En,
-            emotion: (speaker == Speaker::Caller).then_some(Emotion { mood: Mood::Impatient, probability: 0.75 }),
+            emotion: (speaker == Speaker::Caller).then_some(Emotion::with_probability(Mood::Impatient, 0.75)),
         },
     };
     let latency = TurnLatency { silence_wait_ms: 300, decode_ms: 120, mind_ms: 5, first_audio_ms: 40 };
@@ -78,7 +78,7 @@ pub(crate) fn open_call(header: &Header) -> Vec<CallEvent> {
         CallEvent::ToolReturned { tool: "order".into(), status: 200, took_ms: 30 },
         CallEvent::ToolCalled { tool: "shipment".into() },
         CallEvent::ToolFailed { tool: "shipment".into(), reason: "timeout".into(), took_ms: 2_000 },
-        CallEvent::EmotionChanged { emotion: Emotion { mood: Mood::Angry, probability: 0.75 } },
+        CallEvent::EmotionChanged { emotion: Emotion::with_probability(Mood::Angry, 0.75) },
         CallEvent::Held { leg: LegId::CALLER },
         CallEvent::Resumed { leg: LegId::CALLER },
         CallEvent::TransferRequested { handoff: handoff() },
@@ -105,7 +105,7 @@ fn handoff() -> Handoff {
         intent: Some("order_status".into()),
         queue: "support".into(),
         language: Language::En,
-        emotion: Emotion { mood: Mood::Angry, probability: 0.75 },
+        emotion: Emotion::with_probability(Mood::Angry, 0.75),
         slots: vec![SlotValue { name: "order_id".into(), value: Pii::new("48213".into()), confirmed: true }],
         tried: vec![TriedStep { step: "shipment".into(), outcome: "tool_failed".into() }],
         brief: Pii::new("Wang Fang asks where order 48213 is.".into()),

@@ -52,7 +52,7 @@ fn transferred_call() -> Vec<EventRecord> {
         text: Pii::new("where is my order".into()),
         confidence: 0.9,
         language: Language::En,
-        emotion: Some(Emotion { mood: Mood::Impatient, probability: 0.8 }),
+        emotion: Some(Emotion::with_probability(Mood::Impatient, 0.8)),
     };
     events(vec![
         (0, created()),
