@@ -104,7 +104,7 @@ fn an_early_decode_is_there_when_the_turn_is_over() {
         panic!("the last output is what was heard")
     };
     assert_eq!((span.start, span.end), (Moment::from_millis(1_500), Moment::from_millis(2_400)));
-    assert_eq!(*silence_wait, Duration::from_millis(360), "finished words need less silence");
+    assert_eq!(*silence_wait, Duration::from_millis(280), "finished words need less silence");
     assert_eq!((*decode, *confidence), (Duration::ZERO, 1.0));
 }
 
