@@ -7,7 +7,9 @@ use crate::expect::Expect;
 /// How finished the words sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Completeness {
-    /// A whole answer.
+    /// A whole answer that hardly anybody adds to: a question, a thank you, a yes, all digits of a number.
+    Certain,
+    /// A whole sentence. Another may follow.
     Complete,
     /// More must follow.
     Incomplete,
@@ -26,11 +28,18 @@ pub(crate) fn completeness(text: &str, language: Language, expect: Expect) -> Co
         Expect::Digits { min, max } => match digits(text, language) {
             // No digit at all: not dictating, but saying something else.
             0 => general,
-            count if count >= usize::from(max) => Completeness::Complete,
+            count if count >= usize::from(max) => Completeness::Certain,
             count if count < usize::from(min) => Completeness::Incomplete,
             _ => Completeness::Unknown,
         },
-        Expect::YesNo if general != Completeness::Incomplete && has_yes_or_no(text, language) => Completeness::Complete,
+        Expect::YesNo if general != Completeness::Incomplete && has_yes_or_no(text, language) => {
+            // "Yes" answers it; "yes, because it is broken" may go on.
+            if spoken_words(text, language) <= ANSWER_WORDS_MAX {
+                Completeness::Certain
+            } else {
+                Completeness::Complete
+            }
+        }
         Expect::YesNo => general,
     }
 }
@@ -43,17 +52,30 @@ fn english(text: &str) -> Completeness {
     let words = english_words(text);
     let whole = words.join(" ");
     if WHOLE_EN.contains(&whole.as_str()) {
-        return Completeness::Complete;
+        return Completeness::Certain;
     }
     let Some((last, before)) = words.split_last() else { return Completeness::Unknown };
     let before = before.last().map_or("", String::as_str);
     let points_back = matches!(last.as_str(), "is" | "was" | "are" | "were") && POINTING_EN.contains(&before);
-    if OPEN_EN.contains(&last.as_str()) && !points_back {
+    let thinks = THINKING_EN.iter().any(|phrase| whole == *phrase || whole.ends_with(&format!(" {phrase}")));
+    if thinks || OPEN_EN.contains(&last.as_str()) && !points_back {
         return Completeness::Incomplete;
     }
+    // A number told without being asked for may have more digits, and a clause that begins so has another to come.
+    let is_number = digits(last, Language::En) > 0;
+    let is_half = BEGINNING_EN.contains(&words[0].as_str()) && !text.contains(',') && !text.ends_with('?');
+    if is_number || is_half {
+        return Completeness::Unknown;
+    }
     // The recogniser ends nearly every text with a full stop, so only longer ones say something.
-    let enough = words.len() >= if text.ends_with('?') { 3 } else { 4 };
-    if enough && text.ends_with(['.', '?', '!']) { Completeness::Complete } else { Completeness::Unknown }
+    let wants_more = OBJECT_EN.contains(&last.as_str());
+    if text.ends_with('?') && words.len() >= 4 && !wants_more {
+        Completeness::Certain
+    } else if words.len() >= 4 && text.ends_with(['.', '!']) && !wants_more {
+        Completeness::Complete
+    } else {
+        Completeness::Unknown
+    }
 }
 
 fn mandarin(text: &str) -> Completeness {
@@ -63,16 +85,26 @@ fn mandarin(text: &str) -> Completeness {
     }
     let solid: String = text.chars().filter(|letter| letter.is_alphanumeric()).collect();
     if WHOLE_ZH.contains(&solid.as_str()) {
-        return Completeness::Complete;
+        return Completeness::Certain;
     }
-    if OPEN_ZH.iter().any(|ending| solid.ends_with(ending)) {
+    let points = solid.ends_with('是') && !ENDING_SHI_ZH.iter().any(|ending| solid.ends_with(ending));
+    if points || OPEN_ZH.iter().any(|ending| solid.ends_with(ending)) {
         return Completeness::Incomplete;
     }
+    if solid.ends_with(|letter: char| letter.is_ascii_digit() || DIGITS_ZH.contains(letter)) {
+        return Completeness::Unknown;
+    }
     let closes = CLOSING_ZH.iter().any(|ending| solid.ends_with(ending)) || text.ends_with(['。', '？', '！', '?']);
-    if closes && solid.chars().count() >= 4 { Completeness::Complete } else { Completeness::Unknown }
+    let asks = solid.ends_with('吗') || text.ends_with(['？', '?']);
+    match solid.chars().count() {
+        4.. if asks => Completeness::Certain,
+        4.. if closes => Completeness::Complete,
+        _ => Completeness::Unknown,
+    }
 }
 
-fn has_yes_or_no(text: &str, language: Language) -> bool {
+/// Whether a word of agreement or refusal is among them.
+pub(crate) fn has_yes_or_no(text: &str, language: Language) -> bool {
     match language {
         Language::En => english_words(text).iter().any(|word| YES_NO_EN.contains(&word.as_str())),
         Language::Zh => YES_NO_ZH.iter().any(|word| text.contains(word)),
@@ -80,7 +112,7 @@ fn has_yes_or_no(text: &str, language: Language) -> bool {
 }
 
 /// How many digits were dictated, written as figures or as words.
-fn digits(text: &str, language: Language) -> usize {
+pub(crate) fn digits(text: &str, language: Language) -> usize {
     let figures = text.chars().filter(char::is_ascii_digit).count();
     let spoken = match language {
         Language::Zh => text.chars().filter(|letter| DIGITS_ZH.contains(*letter)).count(),
@@ -110,6 +142,14 @@ fn digits(text: &str, language: Language) -> usize {
     figures + spoken
 }
 
+/// Words in English, characters in Mandarin.
+pub(crate) fn spoken_words(text: &str, language: Language) -> usize {
+    match language {
+        Language::En => english_words(text).len(),
+        Language::Zh => text.chars().filter(|letter| letter.is_alphanumeric()).count(),
+    }
+}
+
 fn english_words(text: &str) -> Vec<String> {
     text.to_lowercase()
         .replace('’', "'")
@@ -120,12 +160,43 @@ fn english_words(text: &str) -> Vec<String> {
 }
 
 /// Words that something must follow.
-const OPEN_EN: [&str; 61] = [
-    "a", "about", "also", "am", "an", "and", "are", "as", "at", "because", "been", "but", "by", "called", "can",
-    "could", "er", "for", "from", "had", "has", "have", "i", "i'd", "i'll", "i'm", "i've", "if", "in", "into", "is",
-    "it's", "like", "my", "of", "on", "or", "our", "so", "than", "that's", "the", "their", "then", "to", "uh", "um",
-    "until", "was", "we", "were", "when", "where", "which", "while", "who", "with", "would", "you're", "your", "hmm",
+const OPEN_EN: [&str; 84] = [
+    "any", "between", "both", "during", "each", "either", "every", "he", "it'll", "neither", "nor", "per", "says",
+    "she", "some", "since", "there's", "they", "they're", "through", "we're", "whether", "without", "a", "about",
+    "also", "am", "an", "and", "are", "as", "at", "because", "been", "but", "by", "called", "can", "could", "er",
+    "for", "from", "had", "has", "have", "i", "i'd", "i'll", "i'm", "i've", "if", "in", "into", "is", "it's", "like",
+    "my", "of", "on", "or", "our", "so", "than", "that's", "the", "their", "then", "to", "uh", "um", "until", "was",
+    "we", "were", "when", "where", "which", "while", "who", "with", "would", "you're", "your", "hmm",
 ];
+
+/// What people say while they think or look something up.
+const THINKING_EN: [&str; 14] = [
+    "erm",
+    "hang on",
+    "hold on",
+    "i mean",
+    "just a moment",
+    "just a second",
+    "let me check",
+    "let me look",
+    "let me see",
+    "let me think",
+    "one moment",
+    "one second",
+    "wait",
+    "you know",
+];
+
+/// Words after which most people say what.
+const OBJECT_EN: [&str; 14] =
+    ["ask", "bring", "buy", "change", "check", "find", "get", "give", "make", "need", "put", "send", "take", "want"];
+
+/// An answer of yes or no with more words than these may be a story.
+const ANSWER_WORDS_MAX: usize = 4;
+
+/// Words that begin a clause which another one follows.
+const BEGINNING_EN: [&str; 10] =
+    ["after", "although", "as", "because", "before", "if", "since", "unless", "when", "while"];
 
 /// After these "is" may well be the last word: "I do not know where it is".
 const POINTING_EN: [&str; 9] = ["he", "it", "she", "that", "there", "they", "this", "what", "you"];
@@ -194,7 +265,29 @@ const TEENS_EN: [&str; 10] =
 const TENS_EN: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
 /// Endings that something must follow.
-const OPEN_ZH: [&str; 32] = [
+const OPEN_ZH: [&str; 54] = [
+    "关于",
+    "对于",
+    "比如",
+    "比如说",
+    "由于",
+    "为了",
+    "并且",
+    "另外",
+    "从",
+    "向",
+    "能不能",
+    "可不可以",
+    "名字叫",
+    "我叫",
+    "地址在",
+    "等一下",
+    "等等",
+    "稍等",
+    "我看看",
+    "我看一下",
+    "我想想",
+    "呃",
     "但是",
     "但",
     "因为",
@@ -228,6 +321,9 @@ const OPEN_ZH: [&str; 32] = [
     "订单号",
     "名字是",
 ];
+
+/// Endings in 是 that nothing need follow.
+const ENDING_SHI_ZH: [&str; 5] = ["不是", "也是", "都是", "才是", "的是"];
 
 /// Short answers that are whole.
 const WHOLE_ZH: [&str; 32] = [
@@ -274,7 +370,7 @@ const DIGITS_ZH: &str = "零〇一二两三四五六七八九幺十";
 
 #[cfg(test)]
 mod tests {
-    use super::Completeness::{Complete, Incomplete, Unknown};
+    use super::Completeness::{Certain, Complete, Incomplete, Unknown};
     use super::*;
 
     #[test]
@@ -282,15 +378,20 @@ mod tests {
         let check = |text: &str, expected| {
             assert_eq!(completeness(text, Language::En, Expect::Anything), expected, "{text}");
         };
-        check("Where is my order?", Complete);
+        check("Where is my order?", Certain);
         check("I want to return the kettle.", Complete);
-        check("Yes.", Complete);
-        check("Thank you.", Complete);
+        check("Yes.", Certain);
+        check("Thank you.", Certain);
         check("I don't know where it is.", Complete);
         check("My order number is.", Incomplete);
         check("I bought a kettle and", Incomplete);
         check("I'd like to", Incomplete);
         check("Well, um,", Incomplete);
+        check("Yes, let me see.", Incomplete);
+        check("It broke when we.", Incomplete);
+        check("When I called you back.", Unknown);
+        check("When I plug it in, the fuse blows.", Complete);
+        check("My order number is four four seven.", Unknown);
         check("The kettle", Unknown);
         check("", Unknown);
     }
@@ -301,11 +402,17 @@ mod tests {
             assert_eq!(completeness(text, Language::Zh, Expect::Anything), expected, "{text}");
         };
         check("我的订单到哪里了", Complete);
-        check("好的。", Complete);
-        check("可以退货吗？", Complete);
+        check("好的。", Certain);
+        check("可以退货吗？", Certain);
         check("我买了一个水壶，但是", Incomplete);
         check("我的订单号是，", Incomplete);
         check("我的订单号", Incomplete);
+        check("我的手机号是", Incomplete);
+        check("嗯……", Incomplete);
+        check("那个", Incomplete);
+        check("等一下。", Incomplete);
+        check("不是", Certain);
+        check("我的号码是一三五。", Unknown);
         check("水壶", Unknown);
     }
 
@@ -316,11 +423,11 @@ mod tests {
         };
         check("One two three.", Language::En, Incomplete);
         check("four double five one two three", Language::En, Unknown);
-        check("It's 4471 2093.", Language::En, Complete);
+        check("It's 4471 2093.", Language::En, Certain);
         check("twenty one forty five ninety nine", Language::En, Unknown);
         check("I do not have it here.", Language::En, Complete);
         check("幺三五", Language::Zh, Incomplete);
-        check("13567890", Language::Zh, Complete);
+        check("13567890", Language::Zh, Certain);
     }
 
     #[test]
@@ -328,7 +435,9 @@ mod tests {
         let check = |text: &str, expected| {
             assert_eq!(completeness(text, Language::En, Expect::YesNo), expected, "{text}");
         };
-        check("Yes it is", Complete);
+        check("Yes it is", Certain);
+        check("Yes, I bought it in March.", Complete);
+        check("I want to change.", Unknown);
         check("No, but", Incomplete);
         check("The blue one", Unknown);
     }

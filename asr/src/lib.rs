@@ -8,6 +8,7 @@
 mod agreement;
 mod clean;
 mod complete;
+pub mod confidence;
 mod echo;
 pub mod emotion;
 mod expect;
@@ -21,8 +22,10 @@ mod recognizer;
 pub mod score;
 mod scripted;
 mod sound_buffer;
+mod syllable;
 mod turn_end;
 mod vad;
+mod vocabulary;
 mod whisper;
 mod wordless;
 
@@ -37,6 +40,7 @@ pub use recognizer::{
     Cancel, DecodeId, DecodeKind, DecodeRequest, Decoded, LanguageChoice, Recognizer, RecognizerError, Segment, Verdict,
 };
 pub use scripted::Scripted;
-pub use turn_end::{EndReason, TurnEnd, TurnEndConfig, TurnInput, TurnOutput};
+pub use turn_end::{EndReason, Pauses, TurnEnd, TurnEndConfig, TurnInput, TurnOutput};
 pub use vad::{Vad, VadError, VadModel};
+pub use vocabulary::{ENTRIES_MAX, Vocabulary};
 pub use whisper::{Whisper, WhisperConfig};

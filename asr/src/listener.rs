@@ -11,6 +11,7 @@ mod output;
 mod tests;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use call::{AudioFrame, Moment, Pii, Span};
@@ -23,7 +24,9 @@ use crate::recognizer::{
     Cancel, DecodeId, DecodeKind, DecodeRequest, Decoded, LanguageChoice, RecognizerError, Verdict,
 };
 use crate::sound_buffer::SoundBuffer;
-use crate::turn_end::{EndReason, TurnEnd, TurnInput, TurnOutput};
+
+use crate::turn_end::{EndReason, Pauses, TurnEnd, TurnInput, TurnOutput};
+use crate::vocabulary::Vocabulary;
 
 /// The machine. One for each caller.
 #[derive(Debug)]
@@ -35,6 +38,7 @@ pub struct Listener {
     expect: Expect,
     language: LanguageChoice,
     prompt: Option<String>,
+    vocabulary: Arc<Vocabulary>,
     turn: Option<Turn>,
     awaited: VecDeque<Awaited>,
     decodes: u64,
@@ -90,6 +94,7 @@ impl Listener {
             expect: Expect::Anything,
             language,
             prompt: None,
+            vocabulary: Arc::default(),
             turn: None,
             awaited: VecDeque::new(),
             decodes: 0,
@@ -104,6 +109,16 @@ impl Listener {
         self.expect = expect;
         self.language = language;
         self.prompt = prompt;
+    }
+
+    /// Says how long the pauses inside the answer are likely to be from now on.
+    pub fn expect_pauses(&mut self, pauses: Pauses) {
+        self.turn_end.expect_pauses(pauses);
+    }
+
+    /// Gives the words of the business, which are restored where the recogniser wrote others that sound like them.
+    pub fn know(&mut self, vocabulary: Arc<Vocabulary>) {
+        self.vocabulary = vocabulary;
     }
 
     /// Says whether the bot is heard on the line now. While it is, speech must be clearer to count as such.
@@ -133,6 +148,7 @@ impl Listener {
 
     /// Takes the answer to a decode. Answers that nobody waits for any more are ignored.
     pub fn handle_decoded(&mut self, id: DecodeId, answer: Result<Decoded, RecognizerError>, now: Moment) {
+        let answer = answer.map(|decoded| self.in_context(decoded));
         if let Some(place) = self.awaited.iter().position(|awaited| awaited.decode.id == id) {
             if let Some(awaited) = self.awaited.remove(place) {
                 self.handle_awaited(awaited, answer, now);
@@ -316,6 +332,13 @@ impl Listener {
         });
     }
 
+    /// The words in the light of what was asked and of what the business calls its things.
+    fn in_context(&self, mut decoded: Decoded) -> Decoded {
+        decoded.text = self.expect.repair(&decoded.text, decoded.language);
+        decoded.text = self.vocabulary.restore(&decoded.text, decoded.language);
+        decoded
+    }
+
     fn ask_for_partial(&mut self) {
         let (len, step) = (self.sound.turn_len(), self.partial_step());
         let Some(turn) = &mut self.turn else { return };
@@ -324,7 +347,8 @@ impl Listener {
         }
         // The longer the turn the more a decode costs, so the steps grow with it.
         turn.partial_at = len + samples(step).max(len / PARTIAL_STEP_PART);
-        let request = self.request();
+        // Half an answer fits no expectation, and a partial is not worth a second look.
+        let request = DecodeRequest { expect: Expect::Anything, ..self.request() };
         let running = self.ask(DecodeKind::Partial, &request);
         if let Some(turn) = &mut self.turn {
             turn.partial = Some(running);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use call::Language;
 
 use crate::clean::clean;
+use crate::confidence::Features;
 use crate::guard::{self, Evidence};
 use crate::recognizer::{DecodeRequest, Decoded, Segment, Verdict};
 use crate::whisper::hopeless;
@@ -44,7 +45,17 @@ impl Outside {
         match guard::judge(&evidence) {
             verdict @ Verdict::Kept => {
                 let confidence = mean_log_prob.exp();
-                Decoded { text, language, confidence, no_speech, segments, audio, cpu: took, verdict }
+                Decoded {
+                    text,
+                    language,
+                    confidence,
+                    features: Features::default(),
+                    no_speech,
+                    segments,
+                    audio,
+                    cpu: took,
+                    verdict,
+                }
             }
             verdict @ Verdict::Dropped(_) => wordless(language, audio, took, verdict),
         }
@@ -59,7 +70,17 @@ pub fn without_words(request: &DecodeRequest) -> Option<Decoded> {
 
 fn wordless(language: Language, audio: Duration, cpu: Duration, verdict: Verdict) -> Decoded {
     let (text, segments) = (String::new(), Vec::new());
-    Decoded { text, language, confidence: 0.0, no_speech: 1.0, segments, audio, cpu, verdict }
+    Decoded {
+        text,
+        language,
+        confidence: 0.0,
+        features: Features::default(),
+        no_speech: 1.0,
+        segments,
+        audio,
+        cpu,
+        verdict,
+    }
 }
 
 /// A mean token probability of 0.7: an engine that tells none is neither believed blindly nor asked again each time.
@@ -68,8 +89,8 @@ const LOG_PROB_UNTOLD: f32 = -0.357;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recognizer::LanguageChoice;
     use crate::guard::DropReason;
+    use crate::recognizer::LanguageChoice;
 
     fn request(seconds: usize) -> DecodeRequest {
         let wave = (0..seconds * 16_000).map(|n| ((n * n / 700) % 4_000 * (n % 4_000) / 4_000) as i16);

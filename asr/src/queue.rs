@@ -14,13 +14,15 @@ use crate::recognizer::{DecodeId, DecodeKind};
 pub struct DecodeQueueConfig {
     /// Decodes of all kinds that may wait. 64.
     pub waiting_max: usize,
+    /// Partials that may wait, of all calls together; more would be stale when their turn comes. 4.
+    pub partials_max: usize,
     /// With this many final and speculative decodes waiting, partials are refused. 2.
     pub partials_until: usize,
 }
 
 impl Default for DecodeQueueConfig {
     fn default() -> Self {
-        Self { waiting_max: 64, partials_until: 2 }
+        Self { waiting_max: 64, partials_max: 4, partials_until: 2 }
     }
 }
 
@@ -112,7 +114,8 @@ impl<T, K: Copy + Eq> DecodeQueue<T, K> {
 
     /// Lets a decode wait, if there is room for its kind.
     ///
-    /// A partial is refused while its call has another one waiting or running, or while more important decodes wait.
+    /// A partial is refused while its call has another one waiting or running, while too many of other calls wait, or
+    /// while more important decodes do.
     /// When the queue is full a final displaces the newest partial or else the newest speculative decode, and a
     /// speculative one the newest partial.
     pub fn push(&mut self, ticket: DecodeTicket<T, K>) -> Admission<T, K> {
@@ -210,7 +213,8 @@ impl<T, K: Copy + Eq> DecodeQueue<T, K> {
     fn has_room_for_partial(&self, call: K) -> bool {
         let waits = self.partials.iter().any(|ticket| ticket.call == call);
         let runs = self.running.iter().any(|&(owner, _, kind)| owner == call && kind == DecodeKind::Partial);
-        !waits && !runs && self.finals.len() + self.speculative.len() < self.config.partials_until
+        let crowded = self.partials.len() >= self.config.partials_max;
+        !waits && !runs && !crowded && self.finals.len() + self.speculative.len() < self.config.partials_until
     }
 
     fn lane(&mut self, kind: DecodeKind) -> &mut VecDeque<DecodeTicket<T, K>> {
@@ -266,8 +270,20 @@ mod tests {
     }
 
     #[test]
+    fn few_partials_wait_however_many_calls_there_are() {
+        let mut queue: DecodeQueue<()> = DecodeQueue::new(DecodeQueueConfig::default());
+        for call in 1..=4 {
+            assert_eq!(queue.push(ticket(call.into(), call, Partial)), Admission::Queued);
+        }
+        assert_eq!(queue.push(ticket(5, 5, Partial)), Admission::Refused(ticket(5, 5, Partial)));
+        queue.pop();
+        assert_eq!(queue.push(ticket(5, 6, Partial)), Admission::Queued);
+    }
+
+    #[test]
     fn partials_go_first_when_load_rises() {
-        let mut queue: DecodeQueue<()> = DecodeQueue::new(DecodeQueueConfig { waiting_max: 2, partials_until: 2 });
+        let mut queue: DecodeQueue<()> =
+            DecodeQueue::new(DecodeQueueConfig { waiting_max: 2, ..DecodeQueueConfig::default() });
         queue.push(ticket(1, 1, Partial));
         queue.push(ticket(2, 2, Final));
         assert_eq!(queue.push(ticket(3, 3, Speculative)), Admission::Displaced(ticket(1, 1, Partial)));
@@ -304,7 +320,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_queue_is_bounded_and_loses_nothing(steps in prop::collection::vec((0u8..6, 0u8..4, 0u8..3), 0..200)) {
-            let config = DecodeQueueConfig { waiting_max: 5, partials_until: 3 };
+            let config = DecodeQueueConfig { waiting_max: 5, partials_max: 2, partials_until: 3 };
             let mut queue: DecodeQueue<()> = DecodeQueue::new(config);
             let (mut pushed, mut left) = (0u64, 0u64);
             for (step, call, kind) in steps {

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use call::{AudioFrame, Language};
 
+use crate::confidence::Features;
 use crate::expect::Expect;
 use crate::guard::DropReason;
 
@@ -185,8 +186,10 @@ pub struct Decoded {
     pub text: String,
     /// The language they are in.
     pub language: Language,
-    /// The geometric mean of the probabilities of the words' tokens, 0.0 to 1.0.
+    /// The share of the words that is likely to be right, 0.0 to 1.0; see [`confidence`](crate::confidence).
     pub confidence: f32,
+    /// What that is made of.
+    pub features: Features,
     /// How likely it is that nobody spoke, 0.0 to 1.0. Whisper hardly ever says more than 0.01 of a sound it decodes.
     pub no_speech: f32,
     /// The same words with their places.
@@ -254,6 +257,7 @@ mod tests {
             text: "my name is Wang Fang".to_owned(),
             language: Language::En,
             confidence: 0.9,
+            features: Features::default(),
             no_speech: 0.0,
             segments: vec![Segment { start_s: 0.0, end_s: 1.0, text: "my name is Wang Fang".to_owned() }],
             audio: request.audio(),

@@ -3,11 +3,12 @@
 //! Spelling is not an error of hearing, so both sides are normalised first. English: small letters, no punctuation,
 //! titles spelled out ("Mr." is "mister"), "oh" between digits is zero, numbers in figures are read out, and runs of
 //! single digits are one word each ("102" is "one zero two" or "one hundred two": whichever the reference says, see
-//! [`wer`]). Mandarin: simplified characters, no punctuation, figures read digit by digit.
+//! [`wer`]). Mandarin: simplified characters, no punctuation, figures read digit by digit; [`ser`] compares their sounds.
 
 use call::Language;
 
 use crate::clean::clean;
+use crate::syllable::sound_alike;
 
 /// Errors and the length of the reference they are counted against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +49,14 @@ pub fn wer(reference: &str, hypothesis: &str) -> Score {
 pub fn cer(reference: &str, hypothesis: &str) -> Score {
     let reference = mandarin(reference);
     Score { errors: distance(&reference, &mandarin(hypothesis)), reference: reference.len() }
+}
+
+/// Toneless syllable errors of a Mandarin transcript: homophones count as right, because the meaning of what was heard
+/// is looked for by sound too.
+pub fn ser(reference: &str, hypothesis: &str) -> Score {
+    let reference = mandarin(reference);
+    let errors = distance_by(&reference, &mandarin(hypothesis), |a, b| sound_alike(*a, *b));
+    Score { errors, reference: reference.len() }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -174,12 +183,16 @@ fn mandarin(text: &str) -> Vec<char> {
 
 /// The fewest substitutions, deletions and insertions that turn one into the other (Levenshtein).
 fn distance<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> usize {
+    distance_by(reference, hypothesis, T::eq)
+}
+
+fn distance_by<T>(reference: &[T], hypothesis: &[T], same: impl Fn(&T, &T) -> bool) -> usize {
     let mut row: Vec<usize> = (0..=hypothesis.len()).collect();
     for (index, expected) in reference.iter().enumerate() {
         let mut diagonal = row[0];
         row[0] = index + 1;
         for (place, heard) in hypothesis.iter().enumerate() {
-            let substituted = diagonal + usize::from(expected != heard);
+            let substituted = diagonal + usize::from(!same(expected, heard));
             diagonal = row[place + 1];
             row[place + 1] = substituted.min(row[place] + 1).min(diagonal + 1);
         }
@@ -268,5 +281,7 @@ mod tests {
         assert_eq!(cer("我的订单在哪里", "我的訂單，在哪裡？"), Score { errors: 0, reference: 7 });
         assert_eq!(cer("二零二六年", "2026年"), Score { errors: 0, reference: 5 });
         assert_eq!(cer("砸自己的脚", "杂自己的脚").errors, 1);
+        assert_eq!(ser("砸自己的脚", "杂自己的脚"), Score { errors: 0, reference: 5 });
+        assert_eq!(ser("砸自己的脚", "打自己的").errors, 2);
     }
 }

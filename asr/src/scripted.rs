@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use call::Language;
 
+use crate::confidence::Features;
 use crate::guard::DropReason;
 use crate::recognizer::{DecodeRequest, Decoded, LanguageChoice, Recognizer, RecognizerError, Segment, Verdict};
 
@@ -78,6 +79,7 @@ impl Recognizer for Scripted {
             text,
             language,
             confidence: if silent { 0.0 } else { 1.0 },
+            features: Features::default(),
             no_speech: if silent { 1.0 } else { 0.0 },
             segments: if silent { Vec::new() } else { vec![segment] },
             audio,

@@ -15,9 +15,11 @@ use crate::expect::Expect;
 /// How much silence ends a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnEndConfig {
-    /// After this much silence a pause may be the end, and an early decode is worth its cost. 140 ms.
+    /// After this much silence a pause may be the end, and an early decode is worth its cost. 120 ms.
     pub candidate: Duration,
-    /// Needed when the words are finished, or a number has all its digits. 350 ms.
+    /// Needed when hardly anything can follow: a question, a yes, all digits of a number. 250 ms.
+    pub certain: Duration,
+    /// Needed when the words are a whole sentence. 340 ms.
     pub complete: Duration,
     /// Needed when nothing is known of the words, or they could be either. 550 ms.
     pub normal: Duration,
@@ -34,13 +36,37 @@ pub struct TurnEndConfig {
 impl Default for TurnEndConfig {
     fn default() -> Self {
         Self {
-            candidate: Duration::from_millis(140),
-            complete: Duration::from_millis(350),
+            candidate: Duration::from_millis(120),
+            certain: Duration::from_millis(250),
+            complete: Duration::from_millis(340),
             normal: Duration::from_millis(550),
             incomplete: Duration::from_millis(1_200),
             dictating: Duration::from_millis(1_200),
             habit_max: Duration::from_millis(900),
             turn_max: Duration::from_secs(28),
+        }
+    }
+}
+
+/// How long the pauses inside an answer are likely to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pauses {
+    /// The speaker looks something up, or tells a story.
+    Long,
+    /// As people do.
+    #[default]
+    Normal,
+    /// A word or two without any.
+    Short,
+}
+
+impl Pauses {
+    /// By how much the silence that is needed grows.
+    const fn factor(self) -> f32 {
+        match self {
+            Self::Long => 1.6,
+            Self::Normal => 1.0,
+            Self::Short => 0.75,
         }
     }
 }
@@ -105,6 +131,7 @@ pub enum TurnOutput {
 pub struct TurnEnd {
     config: TurnEndConfig,
     expect: Expect,
+    pauses: Pauses,
     phase: Phase,
     /// The longest pause inside a turn of late, fading.
     habit: Duration,
@@ -127,12 +154,24 @@ enum Announced {
 impl TurnEnd {
     /// A machine that has heard nothing yet.
     pub fn new(config: TurnEndConfig) -> Self {
-        Self { config, expect: Expect::Anything, phase: Phase::Idle, habit: Duration::ZERO, outputs: VecDeque::new() }
+        Self {
+            config,
+            expect: Expect::Anything,
+            pauses: Pauses::Normal,
+            phase: Phase::Idle,
+            habit: Duration::ZERO,
+            outputs: VecDeque::new(),
+        }
     }
 
     /// Says what kind of answer is expected from now on.
     pub fn expect(&mut self, expect: Expect) {
         self.expect = expect;
+    }
+
+    /// Says how long the pauses inside the answer are likely to be from now on.
+    pub fn expect_pauses(&mut self, pauses: Pauses) {
+        self.pauses = pauses;
     }
 
     /// Takes in what was heard.
@@ -215,9 +254,14 @@ impl TurnEnd {
 
     /// The silence that ends the turn.
     fn needed(&self, words: Option<Completeness>) -> Duration {
+        self.needed_normally(words).mul_f32(self.pauses.factor())
+    }
+
+    fn needed_normally(&self, words: Option<Completeness>) -> Duration {
         let config = &self.config;
         let dictating = matches!(self.expect, Expect::Digits { .. });
         let base = match words {
+            Some(Completeness::Certain) => return config.certain.max(self.habit.min(config.complete)),
             Some(Completeness::Complete) => return config.complete.max(self.habit.min(config.normal)),
             Some(Completeness::Incomplete) if dictating => config.dictating,
             Some(Completeness::Incomplete) => config.incomplete,
@@ -272,11 +316,25 @@ mod tests {
     #[test]
     fn the_silence_needed_depends_on_the_words() {
         check(Expect::Anything, None, NORMAL);
-        check(Expect::Anything, Some(("Where is my order?", Language::En)), 350);
+        check(Expect::Anything, Some(("Where is my order?", Language::En)), 250);
+        check(Expect::Anything, Some(("I want my money back.", Language::En)), 340);
         check(Expect::Anything, Some(("The kettle", Language::En)), NORMAL);
         check(Expect::Anything, Some(("I bought a kettle and", Language::En)), 1_200);
         check(Expect::Anything, Some(("我的订单到了，但是", Language::Zh)), 1_200);
-        check(Expect::YesNo, Some(("Yes", Language::En)), 350);
+        check(Expect::YesNo, Some(("Yes", Language::En)), 250);
+    }
+
+    #[test]
+    fn a_question_may_earn_longer_pauses_or_none() {
+        let check = |pauses, expected_ms: u64| {
+            let mut machine = TurnEnd::new(TurnEndConfig::default());
+            machine.expect_pauses(pauses);
+            assert_eq!(silence_needed(&mut machine, None), expected_ms, "{pauses:?}");
+        };
+        check(Pauses::Long, NORMAL * 16 / 10);
+        check(Pauses::Normal, NORMAL);
+        // The next ten milliseconds after 412.5.
+        check(Pauses::Short, 420);
     }
 
     #[test]
@@ -284,8 +342,8 @@ mod tests {
         let digits = Expect::Digits { min: 8, max: 8 };
         check(digits, None, 1_200);
         check(digits, Some(("four four seven", Language::En)), 1_200);
-        check(digits, Some(("4471 2093", Language::En)), 350);
-        check(digits, Some(("I do not have it with me.", Language::En)), 350);
+        check(digits, Some(("4471 2093", Language::En)), 250);
+        check(digits, Some(("I do not have it with me.", Language::En)), 340);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use template::HOLE;
 pub(crate) use template::{Template, Values};
 
 use crate::nlu::Classifier;
-use crate::output::{BargeIn, Method, PromptKind};
+use crate::output::{BargeIn, Method, Pauses, PromptKind};
 
 /// A checked flow.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub struct Flow {
     pub(crate) languages: Vec<Language>,
     pub(crate) queue: String,
     pub(crate) start: String,
+    pub(crate) vocabulary: BTreeMap<Language, Vec<String>>,
     pub(crate) intents: BTreeMap<String, Intent>,
     pub(crate) slots: BTreeMap<String, Slot>,
     pub(crate) tools: BTreeMap<String, Tool>,
@@ -95,6 +96,20 @@ impl Flow {
         prompts
     }
 
+    /// Words of the business that callers say: its vocabulary and the options of its slots.
+    pub fn words(&self) -> impl Iterator<Item = (Language, &str)> {
+        let options = self.slots.values().filter_map(|slot| match &slot.kind {
+            SlotKind::Choice(options) => Some(options.values()),
+            SlotKind::Amount | SlotKind::Date | SlotKind::Digits { .. } | SlotKind::Phone | SlotKind::YesNo => None,
+        });
+        std::iter::once(&self.vocabulary).chain(options.flatten()).flat_map(texts)
+    }
+
+    /// Sentences that callers say: the examples of its intents.
+    pub fn examples(&self) -> impl Iterator<Item = (Language, &str)> {
+        self.intents.values().flat_map(|intent| texts(&intent.examples))
+    }
+
     fn wordings(&self) -> impl Iterator<Item = &Wordings> {
         let slots = self.slots.values().flat_map(Slot::wordings);
         let tools = self.tools.values().filter_map(|tool| tool.filler.as_ref());
@@ -107,6 +122,10 @@ impl Flow {
         let bodies = self.tools.values().flat_map(|tool| tool.body.values());
         self.wordings().flat_map(|wordings| wordings.0.values().flatten()).chain(urls).chain(bodies)
     }
+}
+
+fn texts(of: &BTreeMap<Language, Vec<String>>) -> impl Iterator<Item = (Language, &str)> {
+    of.iter().flat_map(|(language, texts)| texts.iter().map(|text| (*language, text.as_str())))
 }
 
 /// Equivalent wordings of one prompt in each language of the flow; never empty.
@@ -219,6 +238,7 @@ pub(crate) struct Tool {
 pub(crate) struct Step {
     pub(crate) say: Option<Wordings>,
     pub(crate) barge_in: BargeIn,
+    pub(crate) pauses: Pauses,
     pub(crate) action: Action,
 }
 

@@ -17,5 +17,5 @@ mod wording;
 pub use conversation::{Conversation, Phase};
 pub use flow::{Flow, FlowErrors, FlowProblem, HOLE};
 pub use input::{Input, Setup};
-pub use output::{BargeIn, Expectation, Method, Output, PromptKind, ToolRequest};
+pub use output::{BargeIn, Expectation, Method, Output, Pauses, PromptKind, ToolRequest};
 pub use understand::{FoundSlot, Understanding, understand};

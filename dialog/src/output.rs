@@ -30,6 +30,8 @@ pub enum Output {
         expect: Expectation,
         /// In which language.
         language: Language,
+        /// How long callers are likely to pause inside it.
+        pauses: Pauses,
     },
     /// End the call. Always the last output.
     HangUp {
@@ -108,6 +110,18 @@ pub enum PromptKind {
     Fixed,
     /// Holds values of this call.
     Live,
+}
+
+/// How long callers pause inside an answer, so that the ears neither cut them off nor keep them waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pauses {
+    /// They look something up or tell a story.
+    Long,
+    /// As people do.
+    #[default]
+    Normal,
+    /// A word or two without any.
+    Short,
 }
 
 /// The answer a caller is expected to give, so that the ears can tell when it is complete.

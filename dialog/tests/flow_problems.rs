@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
+use call::Language;
 use dialog::Flow;
 
 const GOOD: &str = include_str!("../../flows/after-sales.yaml");
@@ -29,6 +30,14 @@ fn the_sample_flow_is_whole() {
 }
 
 #[test]
+fn the_words_that_callers_say_are_told() {
+    let flow = Flow::load("flows/after-sales.yaml", GOOD).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(flow.words().any(|word| word == (Language::Zh, "订单")), "from the vocabulary");
+    assert!(flow.examples().any(|example| example == (Language::En, "where is my order")));
+    check("vocabulary:\n", "vocabulary:\n  fr: [commande]\n", "language \"fr\" does not exist");
+}
+
+#[test]
 fn a_missing_step_is_named_with_its_place_and_the_nearest_name() {
     let at = line("go: ask_order");
     let expected =
@@ -49,6 +58,7 @@ fn misspelt_names_are_told() {
     check("check: luhn", "check: luhm", "did you mean \"luhn\"?");
     check("type: digits", "type: digit", "did you mean \"digits\"?");
     check("barge_in: forbidden", "barge_in: forbiden", "did you mean \"forbidden\"?");
+    check("ask_order: { ask", "ask_order: { pauses: lon, ask", "pauses \"lon\" does not exist; did you mean \"long\"?");
     check("    retry: 1", "    retrys: 1", "tool key \"retrys\" does not exist; did you mean \"retry\"?");
 }
 

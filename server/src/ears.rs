@@ -5,12 +5,15 @@ use std::io;
 use std::num::NonZeroU8;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use asr::{
     Abandoned, Admission, Cancel, DecodeId, DecodeKind, DecodeQueue, DecodeQueueConfig, DecodeRequest, DecodeTicket,
     Decoded, LanguageChoice, QueueDepth, Recognizer, RecognizerError,
 };
 use call::{CallId, LegId};
+
+use crate::telemetry;
 
 /// Who is told when a decode is done. Called on a recogniser thread, or at once when there is no room.
 type Done = Box<dyn FnOnce(Result<Decoded, RecognizerError>) + Send>;
@@ -42,6 +45,13 @@ struct State {
     running: HashMap<(Listener, DecodeId), Cancel>,
 }
 
+impl State {
+    /// Tells the metrics how the queue stands. Cheap: a handful of atomic numbers.
+    fn tell(&self) {
+        telemetry::observe_queue(self.queue.depth(), self.queue.totals());
+    }
+}
+
 impl Ears {
     /// Starts one thread for each decode that may run at once.
     ///
@@ -69,7 +79,12 @@ impl Ears {
         done: impl FnOnce(Result<Decoded, RecognizerError>) + Send + 'static,
     ) {
         let ticket = DecodeTicket { call: listener, id, kind, job: Job { request, done: Box::new(done) } };
-        let admission = self.shared.lock().queue.push(ticket);
+        let admission = {
+            let mut state = self.shared.lock();
+            let admission = state.queue.push(ticket);
+            state.tell();
+            admission
+        };
         let unlucky = match admission {
             Admission::Displaced(ticket) => {
                 self.shared.work.notify_one();
@@ -92,11 +107,14 @@ impl Ears {
             }
             Abandoned::Unknown | Abandoned::Waiting(_) => {}
         }
+        state.tell();
     }
 
     /// A speculative decode has become the final one.
     pub fn promote(&self, listener: Listener, id: DecodeId) {
-        self.shared.lock().queue.promote(listener, id);
+        let mut state = self.shared.lock();
+        state.queue.promote(listener, id);
+        state.tell();
     }
 
     /// A leg is gone: none of its decodes is wanted any more.
@@ -108,6 +126,7 @@ impl Ears {
                 cancel.cancel();
             }
         }
+        state.tell();
     }
 
     /// How many decodes wait and run.
@@ -132,11 +151,14 @@ impl Shared {
             };
             let threads = if idle { self.workers.min(THREADS_IDLE) } else { 1 };
             ticket.job.request.threads = u8::try_from(threads).ok().and_then(NonZeroU8::new).unwrap_or(NonZeroU8::MIN);
+            let begin = Instant::now();
             let result = self.recognizer.decode(&ticket.job.request);
+            telemetry::observe_decode(ticket.kind, begin.elapsed(), &result);
             {
                 let mut state = self.lock();
                 state.queue.finish(ticket.call, ticket.id);
                 state.running.remove(&(ticket.call, ticket.id));
+                state.tell();
             }
             (ticket.job.done)(result);
         }
@@ -148,6 +170,7 @@ impl Shared {
         loop {
             if let Some(ticket) = state.queue.pop() {
                 state.running.insert((ticket.call, ticket.id), ticket.job.request.cancel.clone());
+                state.tell();
                 return ticket;
             }
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result, bail};
-use asr::{EmotionModel, VadModel};
+use asr::{EmotionModel, VadModel, Vocabulary};
 use call::{AudioFrame, Language};
 use dialog::{Flow, HOLE};
 use sip_bridge::{Door, DoorConfig, InboundCall};
@@ -45,12 +45,20 @@ pub(crate) struct House {
     pub(crate) tools: Tools,
     pub(crate) desk: DeskRoom,
     pub(crate) flows: BTreeMap<String, Arc<Flow>>,
+    /// The words of all flows, restored where they were heard as others.
+    pub(crate) vocabulary: Arc<Vocabulary>,
     pub(crate) records: Records,
     pub(crate) hold_music: Arc<[AudioFrame]>,
     /// Cancelled when the server is told to stop.
     pub(crate) stopping: CancellationToken,
     /// Every live call.
     pub(crate) calls: TaskTracker,
+}
+
+/// The words that callers of these flows say.
+fn vocabulary(flows: &BTreeMap<String, Arc<Flow>>) -> Vocabulary {
+    let flows = || flows.values();
+    Vocabulary::new(flows().flat_map(|flow| flow.words()), flows().flat_map(|flow| flow.examples()))
 }
 
 impl House {
@@ -94,6 +102,7 @@ impl House {
             mouth,
             tools: Tools::new().context("cannot prepare HTTP for tools")?,
             desk,
+            vocabulary: Arc::new(vocabulary(&flows)),
             flows,
             records,
             hold_music: media::tone::hold_music(),

@@ -1,10 +1,13 @@
 //! What the house tells of itself: log lines and counters.
 //!
-//! Counters are made from call events, here and nowhere else, so that no library needs to know of them and a replayed
-//! journal counts the same. Log lines hold events, numbers and ids, never what somebody said. Crates that are not ours
+//! Counters of calls are made from call events, here and nowhere else, so that no library needs to know of them and a
+//! replayed journal counts the same; those of the recogniser are of the machine and not of a call. Log lines hold events, numbers and ids, never what somebody said. Crates that are not ours
 //! do not know that rule, so they are heard only when something is wrong, and the SIP stack, which prints whole
 //! messages, is not heard at all.
 
+use std::time::Duration;
+
+use asr::{DecodeKind, Decoded, QueueDepth, QueueTotals, RecognizerError};
 use call::{CallEvent, Direction, EventRecord, HandoffReason, HangupBy, Speaker, TurnLatency};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -57,6 +60,7 @@ pub fn metrics() -> Result<PrometheusHandle, TelemetryError> {
 /// [`TelemetryError::Counters`].
 pub fn metrics_builder() -> Result<PrometheusBuilder, TelemetryError> {
     Ok(PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(DECODE_SECONDS.to_owned()), &TURN_BUCKETS_S)?
         .set_buckets_for_metric(Matcher::Full(TURN_LATENCY.to_owned()), &TURN_BUCKETS_S)?
         .set_buckets_for_metric(Matcher::Full(ENGINE_SECONDS.to_owned()), &TOOL_BUCKETS_S)?
         .set_buckets_for_metric(Matcher::Full(TOOL_SECONDS.to_owned()), &TOOL_BUCKETS_S)?)
@@ -133,7 +137,7 @@ pub(crate) fn observe_webhook(outcome: &'static str) {
 }
 
 /// Notes what became of a request to a speech engine over HTTP, and how long it took when it was sent.
-pub(crate) fn observe_engine(engine: &'static str, outcome: &'static str, took: std::time::Duration) {
+pub(crate) fn observe_engine(engine: &'static str, outcome: &'static str, took: Duration) {
     counter!("hotline_engine_requests_total", "engine" => engine, "outcome" => outcome).increment(1);
     if !took.is_zero() {
         histogram!(ENGINE_SECONDS, "engine" => engine, "outcome" => outcome).record(took.as_secs_f64());
@@ -143,6 +147,63 @@ pub(crate) fn observe_engine(engine: &'static str, outcome: &'static str, took: 
 /// Notes what became of the request of a guest.
 pub(crate) fn observe_guest(work: &'static str, outcome: &'static str) {
     counter!("hotline_guest_requests_total", "work" => work, "outcome" => outcome).increment(1);
+}
+
+/// Notes the recogniser's queue as it is now and all that has happened to it.
+pub(crate) fn observe_queue(depth: QueueDepth, totals: QueueTotals) {
+    let waiting = [(DecodeKind::Final, depth.finals), (DecodeKind::Partial, depth.partials)]
+        .into_iter()
+        .chain([(DecodeKind::Speculative, depth.speculative)]);
+    for (kind, count) in waiting {
+        gauge!("hotline_decodes_waiting", "kind" => kind_word(kind)).set(count as f64);
+    }
+    gauge!("hotline_decodes_running").set(depth.running as f64);
+    counter!("hotline_decodes_abandoned_total").absolute(totals.abandoned);
+    counter!("hotline_decodes_displaced_total").absolute(totals.displaced);
+    counter!("hotline_decodes_refused_total").absolute(totals.refused);
+    counter!("hotline_decodes_started_total").absolute(totals.started);
+}
+
+/// Notes a decode that ran to its end, and how long it took.
+pub(crate) fn observe_decode(kind: DecodeKind, took: Duration, result: &Result<Decoded, RecognizerError>) {
+    histogram!(DECODE_SECONDS, "kind" => kind_word(kind)).record(took.as_secs_f64());
+    if let Err(RecognizerError::DeadlineExceeded(_)) = result {
+        counter!("hotline_decodes_late_total").increment(1);
+    }
+}
+
+/// Notes what became of a decode that was started before its turn was over.
+pub(crate) fn observe_speculation(outcome: SpeculationOutcome) {
+    counter!("hotline_speculations_total", "outcome" => outcome.word()).increment(1);
+}
+
+/// What became of an early decode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SpeculationOutcome {
+    /// The turn ended without one that could be used.
+    Missed,
+    /// Its words were those of the turn.
+    Right,
+    /// The caller went on.
+    Wasted,
+}
+
+impl SpeculationOutcome {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Missed => "missed",
+            Self::Right => "right",
+            Self::Wasted => "wasted",
+        }
+    }
+}
+
+const fn kind_word(kind: DecodeKind) -> &'static str {
+    match kind {
+        DecodeKind::Final => "final",
+        DecodeKind::Partial => "partial",
+        DecodeKind::Speculative => "speculative",
+    }
 }
 
 fn observe_turn(latency: &TurnLatency) {
@@ -179,8 +240,17 @@ fn describe() {
         "hotline_guest_requests_total",
         "Requests of others to our speech engines, by what became of them"
     );
+    describe_counter!("hotline_decodes_abandoned_total", "Decodes that nobody wanted any more");
+    describe_counter!("hotline_decodes_displaced_total", "Waiting decodes that had to make room");
+    describe_counter!("hotline_decodes_late_total", "Decodes stopped at their deadline");
+    describe_counter!("hotline_decodes_refused_total", "Decodes that found no room");
+    describe_counter!("hotline_decodes_started_total", "Decodes begun");
     describe_counter!("hotline_intents_total", "Intents understood");
     describe_counter!("hotline_recordings_failed_total", "Recordings that could not be written");
+    describe_counter!(
+        "hotline_speculations_total",
+        "Decodes started before the end of a turn: right, wasted, or missed"
+    );
     describe_counter!("hotline_tool_calls_failed_total", "Business systems that did not answer as they should");
     describe_counter!("hotline_tool_calls_total", "Business systems asked");
     describe_counter!("hotline_transfers_connected_total", "Callers connected to a person");
@@ -193,6 +263,9 @@ fn describe() {
     describe_gauge!("hotline_prompts_failed", "Clauses of fixed prompts that no voice can say");
     describe_gauge!("hotline_prompts_ready", "Clauses of fixed prompts that play at once");
     describe_gauge!("hotline_prompts_wanted", "Clauses of fixed prompts in all flows, languages and manners");
+    describe_gauge!("hotline_decodes_running", "Decodes that run now");
+    describe_gauge!("hotline_decodes_waiting", "Decodes that wait, by kind");
+    describe_histogram!(DECODE_SECONDS, metrics::Unit::Seconds, "How long decodes took on their thread, by kind");
     describe_histogram!(TOOL_SECONDS, metrics::Unit::Seconds, "How long business systems took");
     describe_histogram!(
         TURN_LATENCY,
@@ -241,6 +314,7 @@ fn seconds(span_ms: u64) -> f64 {
 }
 
 const ENGINE_SECONDS: &str = "hotline_engine_seconds";
+const DECODE_SECONDS: &str = "hotline_decode_seconds";
 const TOOL_SECONDS: &str = "hotline_tool_seconds";
 const TURN_LATENCY: &str = "hotline_turn_latency_seconds";
 /// Fine where a caller begins to notice, coarse above.
@@ -291,6 +365,29 @@ mod tests {
         ]);
         for private in ["Wang", "48213", "138"] {
             assert!(!text.contains(private), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_recognisers_queue_and_its_early_decodes_are_counted() {
+        let recorder = metrics_builder().unwrap().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            let depth = QueueDepth { finals: 3, partials: 0, running: 2, speculative: 1 };
+            observe_queue(depth, QueueTotals { abandoned: 1, displaced: 0, refused: 4, started: 9 });
+            let late = Err(RecognizerError::DeadlineExceeded(Duration::from_secs(5)));
+            observe_decode(DecodeKind::Final, Duration::from_secs(5), &late);
+            observe_speculation(SpeculationOutcome::Wasted);
+        });
+        let text = recorder.handle().render();
+        for line in [
+            r#"hotline_decodes_waiting{kind="final"} 3"#,
+            "hotline_decodes_running 2",
+            "hotline_decodes_refused_total 4",
+            "hotline_decodes_late_total 1",
+            r#"hotline_decode_seconds_sum{kind="final"} 5"#,
+            r#"hotline_speculations_total{outcome="wasted"} 1"#,
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
         }
     }
 

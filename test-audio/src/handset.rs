@@ -53,7 +53,9 @@ impl Handset {
     pub async fn dial(plan: HandsetPlan, ringing: impl FnMut()) -> Result<Self, CallError> {
         let route = Route::find(&plan.to, plan.transport).await?;
         let door = route.open_door(plan.transport).await?;
-        match Phone::dial(&door, &route, &plan.from, &plan.codecs, Listener::Frames, LineEffects::default(), ringing).await {
+        match Phone::dial(&door, &route, &plan.from, &plan.codecs, Listener::Frames, LineEffects::default(), ringing)
+            .await
+        {
             Ok(phone) => Ok(Self { door, phone, waiting: 0 }),
             Err(error) => {
                 door.close().await;

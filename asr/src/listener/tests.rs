@@ -7,6 +7,7 @@ use call::{AudioFrame, Language, Moment};
 use proptest::prelude::*;
 
 use super::{Bot, Listener, ListenerConfig, ListenerOutput, Speculation, UnclearReason};
+use crate::confidence::Features;
 use crate::expect::Expect;
 use crate::guard::DropReason;
 use crate::recognizer::{
@@ -119,7 +120,7 @@ fn an_early_decode_is_there_when_the_turn_is_over() {
         panic!("the last output is what was heard")
     };
     assert_eq!((span.start, span.end), (Moment::from_millis(1_500), Moment::from_millis(2_400)));
-    assert_eq!(*silence_wait, Duration::from_millis(360), "finished words need less silence");
+    assert_eq!(*silence_wait, Duration::from_millis(280), "finished words need less silence");
     assert_eq!((*decode, *confidence), (Duration::ZERO, 1.0));
 }
 
@@ -132,7 +133,7 @@ fn a_slow_early_decode_is_waited_for_and_hurried() {
         panic!("the last output is what was heard")
     };
     assert_eq!(*silence_wait, Duration::from_millis(560), "without words");
-    assert_eq!(*silence_wait + *decode, Duration::from_millis(140 + 900));
+    assert_eq!(*silence_wait + *decode, Duration::from_millis(120 + 900));
 }
 
 #[test]
@@ -258,6 +259,7 @@ fn an_answer_that_nobody_waits_for_is_ignored() {
         text: "stray".to_owned(),
         language: Language::En,
         confidence: 1.0,
+        features: Features::default(),
         no_speech: 0.0,
         segments: Vec::new(),
         audio: Duration::ZERO,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use call::{AudioFrame, Language};
 
+use crate::confidence::Features;
+use crate::expect::{Expect, Fit, fit};
 use crate::guard::{self, DropReason, Evidence};
 use crate::recognizer::{DecodeRequest, Decoded, Segment, Verdict};
 
@@ -12,8 +14,11 @@ use crate::recognizer::{DecodeRequest, Decoded, Segment, Verdict};
 pub(super) struct Piece {
     pub(super) segments: Vec<Segment>,
     /// Sum of the natural logarithms of the probabilities of the words' tokens.
-    pub(super) log_prob_sum: f32,
-    pub(super) tokens: u32,
+    log_prob_sum: f32,
+    log_prob_min: f32,
+    tokens: u32,
+    /// Tokens that are less likely than all others together.
+    weak: u32,
     pub(super) no_speech: f32,
     dropped: Option<DropReason>,
 }
@@ -22,6 +27,15 @@ impl Piece {
     /// A piece that holds no words for a reason known before decoding.
     pub(super) fn dropped(reason: DropReason) -> Self {
         Self { no_speech: 1.0, dropped: Some(reason), ..Self::default() }
+    }
+
+    /// Notes one token of the words and how likely it was.
+    pub(super) fn token(&mut self, probability: f32) {
+        let log_prob = probability.max(PROBABILITY_MIN).ln();
+        self.log_prob_sum += log_prob;
+        self.log_prob_min = self.log_prob_min.min(log_prob);
+        self.tokens += 1;
+        self.weak += u32::from(probability < 0.5);
     }
 
     /// Lets the guards look at the piece; words that are not believed go.
@@ -46,7 +60,9 @@ impl Piece {
         self.no_speech = if nothing_yet { next.no_speech } else { self.no_speech.min(next.no_speech) };
         self.dropped = if nothing_yet { next.dropped } else { self.dropped.and(next.dropped) };
         self.log_prob_sum += next.log_prob_sum;
+        self.log_prob_min = self.log_prob_min.min(next.log_prob_min);
         self.tokens += next.tokens;
+        self.weak += next.weak;
         self.segments.extend(next.segments.into_iter().map(|segment| Segment {
             start_s: segment.start_s + offset_s,
             end_s: segment.end_s + offset_s,
@@ -60,9 +76,29 @@ impl Piece {
             Some(reason) if self.segments.is_empty() => Verdict::Dropped(reason),
             Some(_) | None => Verdict::Kept,
         };
-        let confidence = if self.tokens == 0 { 0.0 } else { self.mean_log_prob().exp() };
-        let text = self.text(language);
-        Decoded { text, language, confidence, no_speech: self.no_speech, segments: self.segments, audio, cpu, verdict }
+        let features = Features {
+            log_prob_mean: self.mean_log_prob(),
+            log_prob_min: self.log_prob_min,
+            weak_share: if self.tokens == 0 { 0.0 } else { self.weak as f32 / self.tokens as f32 },
+            tokens: self.tokens,
+            audio_s: audio.as_secs_f32(),
+        };
+        Decoded {
+            text: self.text(language),
+            language,
+            confidence: features.confidence(),
+            features,
+            no_speech: self.no_speech,
+            segments: self.segments,
+            audio,
+            cpu,
+            verdict,
+        }
+    }
+
+    /// How well the words answer what was asked.
+    pub(super) fn fit(&self, language: Language, expect: Expect) -> Fit {
+        fit(&self.text(language), language, expect)
     }
 
     fn text(&self, language: Language) -> String {
@@ -77,6 +113,9 @@ impl Piece {
         if self.tokens == 0 { 0.0 } else { self.log_prob_sum / self.tokens as f32 }
     }
 }
+
+/// Keeps the logarithm of an impossible token finite.
+const PROBABILITY_MIN: f32 = 1e-6;
 
 #[cfg(test)]
 mod tests {
@@ -97,7 +136,8 @@ mod tests {
         assert_eq!(decoded.text, "Where is my order?");
         assert_eq!(decoded.verdict, Verdict::Kept);
         assert_eq!(decoded.segments[1].start_s, 28.0);
-        assert!((decoded.confidence - (-0.2f32).exp()).abs() < 1e-6);
+        assert!((decoded.features.log_prob_mean + 0.2).abs() < 1e-6);
+        assert_eq!(decoded.confidence, decoded.features.confidence());
     }
 
     #[test]

@@ -78,20 +78,29 @@ impl Drop for Lease<'_> {
     }
 }
 
+/// How the likeliest words are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// Several continuations side by side.
+    Beam,
+    /// The likeliest token, one after the other.
+    Greedy,
+}
+
 /// One decode's working memory.
 pub(super) struct Slot {
     pub(super) state: WhisperState,
     limit: Arc<Limit>,
-    english: FullParams<'static, 'static>,
-    mandarin: FullParams<'static, 'static>,
+    english: [FullParams<'static, 'static>; 2],
+    mandarin: [FullParams<'static, 'static>; 2],
 }
 
 impl Slot {
     fn new(context: &WhisperContext) -> Result<Self, RecognizerError> {
         let state = context.create_state().map_err(engine)?;
         let limit = Arc::new(Limit::default());
-        let english = settings(Language::En, &limit);
-        let mandarin = settings(Language::Zh, &limit);
+        let both = |language| [Search::Greedy, Search::Beam].map(|search| settings(language, search, &limit));
+        let (english, mandarin) = (both(Language::En), both(Language::Zh));
         Ok(Self { state, limit, english, mandarin })
     }
 
@@ -104,10 +113,14 @@ impl Slot {
     ///
     /// The engine's wrapper gives a C string for the language and a box for the abort callback out of its hands and
     /// never frees them, so they are made once for each state and only cloned here.
-    pub(super) fn settings(&self, language: Language) -> FullParams<'static, 'static> {
-        match language {
-            Language::En => self.english.clone(),
-            Language::Zh => self.mandarin.clone(),
+    pub(super) fn settings(&self, language: Language, search: Search) -> FullParams<'static, 'static> {
+        let [greedy, beam] = match language {
+            Language::En => &self.english,
+            Language::Zh => &self.mandarin,
+        };
+        match search {
+            Search::Beam => beam.clone(),
+            Search::Greedy => greedy.clone(),
         }
     }
 
@@ -129,9 +142,15 @@ impl Slot {
     }
 }
 
+/// Continuations that a beam keeps.
+const BEAMS: i32 = 5;
+
 /// What every decode has in common.
-fn settings(language: Language, limit: &Arc<Limit>) -> FullParams<'static, 'static> {
-    let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
+fn settings(language: Language, search: Search, limit: &Arc<Limit>) -> FullParams<'static, 'static> {
+    let mut params = FullParams::new(match search {
+        Search::Beam => SamplingStrategy::BeamSearch { beam_size: BEAMS, patience: -1.0 },
+        Search::Greedy => SamplingStrategy::Greedy { best_of: 1 },
+    });
     params.set_language(Some(language.code()));
     params.set_translate(false);
     params.set_no_context(true);

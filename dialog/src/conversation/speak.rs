@@ -5,7 +5,7 @@ use minijinja::Value;
 
 use super::{Conversation, Said, Wait};
 use crate::flow::{Moments, Values, Wordings};
-use crate::output::{BargeIn, Expectation, Output, PromptKind};
+use crate::output::{BargeIn, Expectation, Output, Pauses, PromptKind};
 
 impl Conversation {
     /// What templates see now.
@@ -120,7 +120,14 @@ impl Conversation {
 
     pub(super) fn expect(&mut self, expect: Expectation) {
         self.patience = super::PATIENCE;
-        self.put(Output::Expect { expect, language: self.language });
+        let pauses = match expect {
+            // Asked by us and not by the step.
+            Expectation::Nothing | Expectation::YesNo => Pauses::Normal,
+            Expectation::Anything | Expectation::Choice | Expectation::Digits { .. } => {
+                self.flow.steps.get(&self.step).map_or(Pauses::Normal, |step| step.pauses)
+            }
+        };
+        self.put(Output::Expect { expect, language: self.language, pauses });
     }
 
     /// Cuts short what is being said, unless it must be heard whole.

@@ -13,18 +13,30 @@ use super::{
     Tool, Wordings,
 };
 use crate::nlu::Classifier;
-use crate::output::{BargeIn, Method};
+use crate::output::{BargeIn, Method, Pauses};
 
 /// Keys of each part of the file. `flow.schema.json` says the same, which a test holds.
-pub(crate) const FLOW_KEYS: [&str; 10] =
-    ["name", "languages", "queue", "start", "intents", "out_of_scope", "slots", "tools", "steps", "prompts"];
+pub(crate) const FLOW_KEYS: [&str; 11] = [
+    "name",
+    "languages",
+    "queue",
+    "start",
+    "vocabulary",
+    "intents",
+    "out_of_scope",
+    "slots",
+    "tools",
+    "steps",
+    "prompts",
+];
 pub(crate) const INTENT_KEYS: [&str; 7] = ["title", "go", "do", "speak", "global", "key", "examples"];
 pub(crate) const SLOT_KEYS: [&str; 9] =
     ["type", "length", "check", "options", "ask", "invalid", "read_back", "no_input", "no_match"];
 pub(crate) const TOOL_KEYS: [&str; 7] = ["method", "url", "body", "timeout_ms", "retry", "save_as", "filler"];
-pub(crate) const STEP_KEYS: [&str; 18] = [
+pub(crate) const STEP_KEYS: [&str; 19] = [
     "say",
     "barge_in",
+    "pauses",
     "next",
     "ask",
     "call",
@@ -115,6 +127,11 @@ fn classifiers(flow: &Flow, out_of_scope: &BTreeMap<Language, Vec<String>>) -> B
     flow.languages.iter().map(train).collect()
 }
 
+/// The texts of one language alone.
+fn without_places((language, texts): (Language, Vec<(String, Place)>)) -> (Language, Vec<String>) {
+    (language, texts.into_iter().map(|(text, _)| text).collect())
+}
+
 impl Loader {
     fn flow(&mut self, node: Node<'_>) -> Option<Flow> {
         let fields = node.fields_of("flow", &FLOW_KEYS, &mut self.report)?;
@@ -125,6 +142,8 @@ impl Loader {
         if start.is_none() {
             self.report.hint(fields.place, "flow has no entry", "name its first step with \"start\"");
         }
+        let vocabulary = fields.node("vocabulary").map(|node| self.per_language(node, "vocabulary"));
+        let vocabulary = vocabulary.unwrap_or_default().into_iter().map(without_places).collect();
         let intents = self.named(&fields, "intents", "intent", Self::intent);
         if let Some(node) = fields.required("flow", "out_of_scope", &mut self.report) {
             self.out_of_scope = self.examples(node, "out_of_scope");
@@ -139,6 +158,7 @@ impl Loader {
             languages: self.languages.clone(),
             queue,
             start: start.unwrap_or_default(),
+            vocabulary,
             intents,
             slots,
             tools,
@@ -252,8 +272,7 @@ impl Loader {
                 self.report.say(node.place(), message);
             }
         }
-        let strip = |(text, _): (String, Place)| text;
-        texts.into_iter().map(|(language, texts)| (language, texts.into_iter().map(strip).collect())).collect()
+        texts.into_iter().map(without_places).collect()
     }
 
     fn slot(&mut self, field: &Field<'_>) -> Option<Slot> {
@@ -281,8 +300,7 @@ impl Loader {
                 let entries = options.fields("\"options\"", &mut self.report)?.entries;
                 let option = |field: &Field<'_>| {
                     let words = self.per_language(field.value, "words").into_iter();
-                    let strip = |texts: Vec<(String, Place)>| texts.into_iter().map(|(text, _)| text).collect();
-                    (field.key.clone(), words.map(|(language, texts)| (language, strip(texts))).collect())
+                    (field.key.clone(), words.map(without_places).collect())
                 };
                 SlotKind::Choice(entries.iter().map(option).collect())
             }
@@ -475,13 +493,23 @@ impl Loader {
                 BargeIn::Allowed
             }
         };
+        let pauses = match fields.node("pauses").map(|node| (node, node.scalar().unwrap_or_default())) {
+            None => Pauses::Normal,
+            Some((_, text)) if text == "long" => Pauses::Long,
+            Some((_, text)) if text == "normal" => Pauses::Normal,
+            Some((_, text)) if text == "short" => Pauses::Short,
+            Some((node, text)) => {
+                self.report.unknown(node.place(), "pauses", &text, ["long", "normal", "short"].into_iter());
+                Pauses::Normal
+            }
+        };
         let actions: Vec<&Field<'_>> = ACTION_KEYS.iter().filter_map(|key| fields.find(key)).collect();
         if let [first, second, ..] = actions.as_slice() {
             let message = format!("a step does one thing, this one has \"{}\" and \"{}\"", first.key, second.key);
             self.report.hint(second.place, message, "make it two steps");
         }
         let action = self.action(actions.first().copied(), &fields, queue)?;
-        Some(Step { say, barge_in, action })
+        Some(Step { say, barge_in, pauses, action })
     }
 
     fn action(&mut self, does: Option<&Field<'_>>, fields: &Fields<'_>, queue: &str) -> Option<Action> {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use asr::{
-    Bot, DecodeId, Decoded, DropReason, EchoGuard, Expect, LanguageChoice, Listener, ListenerConfig, ListenerOutput,
-    Origin, RecognizerError, Temper, UnclearReason, Vad,
+    Bot, DecodeId, DecodeKind, Decoded, DropReason, EchoGuard, Expect, LanguageChoice, Listener, ListenerConfig,
+    ListenerOutput, Origin, Pauses, RecognizerError, Speculation, Temper, UnclearReason, Vad,
 };
 use call::{AudioFrame, CallId, Language, LegId, Moment, Pii, Speaker, Utterance};
 use dialog::Expectation;
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::Note;
 use crate::ears::Ears;
 use crate::house::House;
+use crate::telemetry::{self, SpeculationOutcome};
 
 /// Hears one leg of a call.
 pub(crate) struct Ear {
@@ -30,6 +31,8 @@ pub(crate) struct Ear {
     notes: mpsc::Sender<Note>,
     /// Decodes that were asked for and not yet answered.
     pending: BTreeSet<DecodeId>,
+    /// Whether a decode was started at a pause and its turn goes on.
+    is_speculating: bool,
     /// When the last frame came.
     heard_at: Moment,
 }
@@ -62,7 +65,8 @@ impl Ear {
     ) -> Self {
         let speaker = if leg == LegId::CALLER { Speaker::Caller } else { Speaker::Agent };
         let languages = languages.to_vec();
-        let listener = Listener::new(ListenerConfig::default(), choice(language, &languages));
+        let mut listener = Listener::new(ListenerConfig::default(), choice(language, &languages));
+        listener.know(house.vocabulary.clone());
         Self {
             call,
             leg,
@@ -75,6 +79,7 @@ impl Ear {
             ears: house.ears.clone(),
             notes,
             pending: BTreeSet::new(),
+            is_speculating: false,
             heard_at: Moment::START,
         }
     }
@@ -107,7 +112,7 @@ impl Ear {
     }
 
     /// What kind of answer the mind waits for.
-    pub(crate) fn expect(&mut self, expectation: Expectation, language: Language) {
+    pub(crate) fn expect(&mut self, expectation: Expectation, language: Language, pauses: dialog::Pauses) {
         let digits = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
         let expect = match expectation {
             Expectation::Anything | Expectation::Nothing => Expect::Anything,
@@ -116,6 +121,11 @@ impl Ear {
             Expectation::YesNo => Expect::YesNo,
         };
         self.listener.expect(expect, choice(language, &self.languages), None);
+        self.listener.expect_pauses(match pauses {
+            dialog::Pauses::Long => Pauses::Long,
+            dialog::Pauses::Normal => Pauses::Normal,
+            dialog::Pauses::Short => Pauses::Short,
+        });
     }
 
     /// Whether the bot is on the line now.
@@ -145,6 +155,10 @@ impl Ear {
                     self.ears.abandon((self.call, self.leg), id);
                 }
                 ListenerOutput::Decode { id, kind, request } => {
+                    let is_early = kind == DecodeKind::Speculative;
+                    if is_early && std::mem::replace(&mut self.is_speculating, is_early) {
+                        telemetry::observe_speculation(SpeculationOutcome::Wasted);
+                    }
                     let (notes, leg) = (self.notes.clone(), self.leg);
                     self.pending.insert(id);
                     // A lost answer is given up by the listener in time, so nothing waits here for room.
@@ -155,7 +169,12 @@ impl Ear {
                     return Some(EarOutput::Guess { text });
                 }
                 ListenerOutput::Guess { .. } => {}
-                ListenerOutput::Heard { text, confidence, language, span, silence_wait, decode, speculation: _ } => {
+                ListenerOutput::Heard { text, confidence, language, span, silence_wait, decode, speculation } => {
+                    self.is_speculating = false;
+                    telemetry::observe_speculation(match speculation {
+                        Speculation::Missed => SpeculationOutcome::Missed,
+                        Speculation::Used => SpeculationOutcome::Right,
+                    });
                     let emotion = self.temper.as_mut().and_then(|temper| {
                         temper.handle_words(text.reveal(), language, self.heard_at);
                         temper.poll_output()
@@ -168,6 +187,7 @@ impl Ear {
                 ListenerOutput::SpeechStarted { at: _ } => return Some(EarOutput::SpeechStarted),
                 ListenerOutput::SpeechStopped { at: _ } | ListenerOutput::TurnEnded { at: _ } => {}
                 ListenerOutput::Unclear { reason, .. } => {
+                    self.is_speculating = false;
                     return Some(match reason {
                         UnclearReason::Dropped(DropReason::NoSpeech) => EarOutput::Noise,
                         UnclearReason::Dropped(_) | UnclearReason::Failed | UnclearReason::Timeout => {

@@ -32,7 +32,7 @@ impl Call {
                 self.wait_for_agent().await;
             }
             Output::Event(event) => self.chronicle.record(event),
-            Output::Expect { expect, language } => self.caller.ear.expect(expect, language),
+            Output::Expect { expect, language, pauses } => self.caller.ear.expect(expect, language, pauses),
             Output::HangUp { reason } => self.caller.farewell = Some((reason, None)),
             Output::Say { id, text, language, kind, barge_in } => {
                 self.turns.answered(self.house.clock.now());

@@ -81,7 +81,12 @@ fn configure(mut config: Config, folder: &Path) -> Config {
     config.webhook = None;
     config.agents = Vec::new();
     config.numbers = [Language::En, Language::Zh]
-        .map(|language| Number { called: called(language).to_owned(), flow: None, language: Some(language), languages: vec![language] })
+        .map(|language| Number {
+            called: called(language).to_owned(),
+            flow: None,
+            language: Some(language),
+            languages: vec![language],
+        })
         .to_vec();
     config
 }
