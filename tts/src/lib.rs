@@ -1,12 +1,13 @@
 //! The mouth: text to speech.
 //!
 //! [`clauses`] cuts a text so that sound starts early; a [`Voice`] speaks each clause and marks where in the sound
-//! every word ends, so that the transcript holds what was really played. [`Hibari`] is the English voice;
-//! [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and codes as words.
+//! every word ends, so that the transcript holds what was really played. [`Hibari`] is the English voice,
+//! [`Kokoro`] the Mandarin one; [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and codes as words.
 
 mod clause;
 mod finish;
 mod hibari;
+mod kokoro;
 mod marks;
 mod normalize;
 mod phonemes;
@@ -16,6 +17,7 @@ mod voice;
 
 pub use clause::{BREAK_MAX, CLAUSE_CHARS_MAX, Clause, clauses};
 pub use hibari::Hibari;
+pub use kokoro::{Kokoro, Word};
 pub use normalize::Normalizer;
 pub use tone::ToneVoice;
 pub use voice::{Mark, Speech, Style, TEXT_BYTES_MAX, Voice, VoiceError};
