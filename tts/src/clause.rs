@@ -353,6 +353,41 @@ mod tests {
     }
 
     #[test]
+    fn mandarin_numbers_and_codes_are_never_cut() {
+        check(
+            Language::Zh,
+            "您好,您的订单HL-20418-7共¥1,299.50,请查收.",
+            &["您好,", "您的订单HL-20418-7共¥1,299.50,", "请查收."],
+        );
+        check(Language::Zh, "营业时间9:00-18:00，周一休息。", &["营业时间9:00-18:00，", "周一休息。"]);
+        check(Language::Zh, "好的，请拨打400-820-8820转2。", &["好的，", "请拨打400-820-8820转2。"]);
+        check(Language::Zh, "版本2.5.1已发布。请更新", &["版本2.5.1已发布。", "请更新"]);
+        let digits = "一二三四五，".to_owned() + &"1234 5678 ".repeat(8) + "元";
+        let cut = clauses(&digits, Language::Zh);
+        for clause in &cut {
+            let (before, after) = (&digits[..clause.span.start], &digits[clause.span.end..]);
+            let digit = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_digit());
+            assert!(!(digit(before.chars().next_back()) && digit(clause.text.chars().next())), "{cut:?}");
+            assert!(!(digit(clause.text.chars().next_back()) && digit(after.chars().next())), "{cut:?}");
+        }
+        let amount = "请您确认本次消费金额为人民币壹佰贰拾叁万肆仟伍佰陆拾柒元整以及手续费用1234567.89元谢谢";
+        assert!(clauses(amount, Language::Zh).iter().any(|clause| clause.text.contains("1234567.89")));
+    }
+
+    #[test]
+    fn the_first_mandarin_clause_is_short_and_the_others_are_not_crumbs() {
+        check(
+            Language::Zh,
+            "好的，我已经为您查到了这笔订单，它将在明天下午由顺丰快递送达，请您保持电话畅通，谢谢。",
+            &["好的，", "我已经为您查到了这笔订单，", "它将在明天下午由顺丰快递送达，", "请您保持电话畅通，谢谢。"],
+        );
+        check(Language::Zh, "请问您要办理退货、换货、还是维修？", &["请问您要办理退货、", "换货、还是维修？"]);
+        let long = "我们会在收到您寄回的商品之后的三个工作日之内完成检测并且将全部的款项按照原来的支付方式退还到您的账户里面请您放心";
+        let cut = clauses(long, Language::Zh);
+        assert!(cut.iter().all(|clause| clause.text.chars().count() <= 40), "{cut:?}");
+    }
+
+    #[test]
     fn pauses_follow_the_marks_and_the_author() {
         let got = clauses(
             "Please hold on one moment, please. <break time=\"700ms\"/> Here it is. <break time='99s'/>",

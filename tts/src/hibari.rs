@@ -80,7 +80,7 @@ impl Hibari {
         for (word, sounds) in sounds {
             self.pronouncer.lexicon.add(word, sounds);
         }
-        self.normalizer = Normalizer::keeping(words.keys().map(|word| word.trim()));
+        self.normalizer = Normalizer::default().keeping(words.keys().map(|word| word.trim()));
         Ok(self)
     }
 

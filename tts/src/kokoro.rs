@@ -1,4 +1,4 @@
-//! The Mandarin voice: Kokoro-82M v1.0 as "zf_xiaoxiao" (female), words with phonemes in, 24 kHz sound out.
+//! The Mandarin voice: Kokoro-82M v1.0 as "zf_xiaoxiao" (female), text in, 24 kHz sound out.
 //!
 //! The network has a text encoder, predictors of length and pitch, and a generator that ends in an inverse STFT, all in
 //! one graph, and draws no random numbers. It says how many frames each phoneme takes, so marks are exact to one
@@ -7,54 +7,63 @@
 mod alphabet;
 mod network;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-use call::{Pcm, SampleRate};
+use call::{Language, Pcm, SampleRate};
 use rten::Model;
 
 use self::network::{Network, TOKENS_MAX};
 use crate::finish::finished;
+use crate::hibari::Hibari;
+use crate::mandarin::{Reader, Word};
 use crate::marks::{WordEnd, marks};
-use crate::voice::{Speech, Style, TEXT_BYTES_MAX, VoiceError};
+use crate::voice::{Speech, Style, TEXT_BYTES_MAX, Voice, VoiceError};
 
-/// The voice, loaded once and used from any thread.
+/// The voice with all it needs, loaded once and used from any thread.
 pub struct Kokoro {
+    reader: Reader,
     network: Network,
 }
 
-/// A word or a mark as the voice speaks it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
-    /// Kokoro's phonemes, or one punctuation mark. What the voice does not know is left out.
-    pub phonemes: String,
-    /// The bytes of the text that it stands for.
-    pub span: Range<usize>,
-}
-
 impl Kokoro {
-    /// Loads the voice from its folder (`<models>/kokoro`).
+    /// Loads the voice from its folder (`<models>/kokoro`). Latin words inside Mandarin are read by `english`; without
+    /// it they are spelled. Takes some 450 MB of memory, mostly weights in single precision.
     ///
     /// # Errors
     /// [`VoiceError::File`] names the file that is missing or broken.
-    pub fn load(dir: &Path) -> Result<Self, VoiceError> {
+    pub fn load(dir: &Path, english: Option<Arc<Hibari>>) -> Result<Self, VoiceError> {
         let broken = |name: &str, reason: String| VoiceError::File { file: dir.join(name), reason };
         let bytes = |name: &str| std::fs::read(dir.join(name)).map_err(|error| broken(name, error.to_string()));
         let styles = bytes(STYLES)?;
         let model = Model::load(bytes(NETWORK)?).map_err(|error| broken(NETWORK, error.to_string()))?;
         let network = Network::new(model, &styles).map_err(|reason| broken(STYLES, reason))?;
-        Ok(Self { network })
+        Ok(Self { reader: Reader::new(english), network })
     }
 
-    /// Speaks words of `text` whose phonemes are known.
+    /// Teaches words of a business: a word, and how it is said, as pinyin with tone numbers (`hua2 wei2`; the neutral
+    /// tone is 5) or as other characters.
     ///
     /// # Errors
-    /// As [`Voice::speak`](crate::Voice::speak).
-    pub fn say(&self, text: &str, words: &[Word], style: Style) -> Result<Speech, VoiceError> {
+    /// [`VoiceError::Lexicon`] names the word that cannot be read so.
+    pub fn with_lexicon(mut self, words: &BTreeMap<String, String>) -> Result<Self, VoiceError> {
+        self.reader = self.reader.with_lexicon(words)?;
+        Ok(self)
+    }
+}
+
+impl Voice for Kokoro {
+    fn language(&self) -> Language {
+        Language::Zh
+    }
+
+    fn speak(&self, text: &str, style: Style) -> Result<Speech, VoiceError> {
         if text.len() > TEXT_BYTES_MAX {
             return Err(VoiceError::TooLong { bytes: text.len() });
         }
-        let stretches = stretches(words);
+        let stretches = stretches(&self.reader.words(text));
         if stretches.is_empty() {
             return Err(VoiceError::NothingToSay);
         }

@@ -2,12 +2,14 @@
 //!
 //! [`clauses`] cuts a text so that sound starts early; a [`Voice`] speaks each clause and marks where in the sound
 //! every word ends, so that the transcript holds what was really played. [`Hibari`] is the English voice,
-//! [`Kokoro`] the Mandarin one; [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and codes as words.
+//! [`Kokoro`] the Mandarin one; [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and
+//! codes as words.
 
 mod clause;
 mod finish;
 mod hibari;
 mod kokoro;
+mod mandarin;
 mod marks;
 mod normalize;
 mod phonemes;
@@ -17,7 +19,7 @@ mod voice;
 
 pub use clause::{BREAK_MAX, CLAUSE_CHARS_MAX, Clause, clauses};
 pub use hibari::Hibari;
-pub use kokoro::{Kokoro, Word};
+pub use kokoro::Kokoro;
 pub use normalize::Normalizer;
 pub use tone::ToneVoice;
 pub use voice::{Mark, Speech, Style, TEXT_BYTES_MAX, Voice, VoiceError};

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::clause::is_han;
 use crate::voice::Mark;
 
 /// The end of one spoken word.

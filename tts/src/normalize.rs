@@ -1,32 +1,33 @@
-//! English text to words only: numbers, money, dates, codes, abbreviations and symbols as a person reads them aloud.
+//! Text to words only, for each language: numbers, money, dates, codes and symbols as a person reads them aloud.
 //!
 //! One pass from left to right. At each beginning of a word the rules are asked in turn and the first that knows what
 //! stands there says it; so every spoken word knows the text it came from, and no rule sees another's output.
 
-mod amount;
-mod code;
-mod date;
+mod english;
 mod fold;
+mod mandarin;
 mod markup;
-mod number;
 mod rule;
 mod said;
-mod word;
 
 use std::collections::HashSet;
 use std::ops::Range;
 
+use call::Language;
+
+use self::english::{Shouted, is_latin};
 use self::fold::Folded;
 use self::markup::{Markup, markup};
 use self::rule::Place;
 use self::said::Hit;
-use self::word::{Shouted, is_latin};
+use crate::clause::is_han;
 
 pub(crate) use self::said::Said;
 
-/// Reads English text.
+/// Reads the text of one language; English by default.
 #[derive(Clone, Debug, Default)]
 pub struct Normalizer {
+    language: Language,
     /// Lower-case words that are taken as they stand, whatever they look like.
     known: HashSet<String>,
 }
@@ -39,9 +40,14 @@ pub(crate) struct Token {
 }
 
 impl Normalizer {
-    /// A normalizer that leaves these words alone: names in a business's own lexicon are never spelled out.
-    pub fn keeping<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { known: words.into_iter().map(str::to_lowercase).collect() }
+    /// A normalizer for this language.
+    pub fn new(language: Language) -> Self {
+        Self { language, known: HashSet::new() }
+    }
+
+    /// Leaves these words alone: names in a business's own lexicon are never spelled out.
+    pub fn keeping<'a>(self, words: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { known: words.into_iter().map(str::to_lowercase).collect(), ..self }
     }
 
     /// The words of `text` with the punctuation that a voice hears; letters to spell are capitals with spaces between.
@@ -49,7 +55,14 @@ impl Normalizer {
     pub fn normalize(&self, text: &str) -> String {
         let mut out = String::new();
         for token in self.tokens(text) {
-            let space = if out.is_empty() { "" } else { " " };
+            let joined = match &token.said {
+                // Chinese is written without spaces.
+                Said::Word(word) => {
+                    word.starts_with(is_han) && out.ends_with(|last: char| is_han(last) || last.is_ascii_punctuation())
+                }
+                Said::Letters(_) | Said::Mark(_) => false,
+            };
+            let space = if out.is_empty() || joined { "" } else { " " };
             match token.said {
                 Said::Letters(letters) => {
                     out.push_str(space);
@@ -74,7 +87,7 @@ impl Normalizer {
 
     /// The same as tokens, in order of the text. A mark never comes first nor after another mark.
     pub(crate) fn tokens(&self, text: &str) -> Vec<Token> {
-        let folded = Folded::new(text);
+        let folded = Folded::new(text, self.language);
         let shouted = Shouted::of(&folded.text);
         let mut tokens = Vec::new();
         let mut said: Vec<Said> = Vec::new();
@@ -109,8 +122,11 @@ impl Normalizer {
     }
 
     fn read(&self, place: &Place<'_>, shouted: Shouted) -> Hit {
-        let first = place.rest.chars().next().unwrap_or(' ');
-        match markup(place) {
+        let as_marked = match self.language {
+            Language::En => english::as_marked,
+            Language::Zh => mandarin::as_marked,
+        };
+        match markup(place, as_marked) {
             Some(Markup::Said(hit)) => return hit,
             Some(Markup::Nothing(length)) => return Hit::new(length),
             None => {}
@@ -118,25 +134,11 @@ impl Normalizer {
         if let Some(hit) = self.kept(place) {
             return hit;
         }
-        let rules = if first.is_ascii_alphanumeric()
-            || matches!(first, '+' | '(' | '-' | '$' | '£' | '€' | '¥' | '₹' | '–' | '—')
-        {
-            ALL_RULES
-        } else {
-            &[]
+        let read = match self.language {
+            Language::En => english::read(place, shouted),
+            Language::Zh => mandarin::read(place, shouted),
         };
-        if let Some(hit) = rules.iter().find_map(|rule| rule(place)) {
-            return hit;
-        }
-        if first.is_ascii_uppercase()
-            && let Some(hit) = word::capitals(place, shouted)
-        {
-            return hit;
-        }
-        if let Some(hit) = word::symbol(place).or_else(|| word::word(place)) {
-            return hit;
-        }
-        punctuation(place, first)
+        read.unwrap_or_else(|| punctuation(place, place.rest.chars().next().unwrap_or(' ')))
     }
 
     /// A word of the business's own lexicon.
@@ -188,29 +190,6 @@ fn replace_last_mark(tokens: &mut [Token], mark: char) {
     }
 }
 
-/// In the order in which they are asked: the more a rule wants to see, the earlier.
-const ALL_RULES: &[fn(&Place<'_>) -> Option<Hit>] = &[
-    code::address,
-    date::numeric_date,
-    date::named_date,
-    code::telephone,
-    date::o_clock,
-    date::time,
-    amount::money_before,
-    amount::money_after,
-    amount::dash_before_number,
-    amount::dotted_number,
-    amount::compound_number,
-    amount::measure,
-    amount::ordinal_number,
-    code::numbered,
-    code::identifier,
-    amount::plain_number,
-    word::dotted_initials,
-    word::abbreviation,
-    word::roman,
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,7 +210,7 @@ mod tests {
 
     #[test]
     fn words_of_the_lexicon_are_never_spelled() {
-        let normalizer = Normalizer::keeping(["SMS", "A1"]);
+        let normalizer = Normalizer::default().keeping(["SMS", "A1"]);
         assert_eq!(normalizer.normalize("SMS to A1"), "SMS to A1");
         check("SMS to A1", "S M S to A one");
     }

@@ -2,6 +2,10 @@
 //!
 //! Rules then need one apostrophe, one hyphen and one kind of digit, while marks still point into the text as given.
 
+use call::Language;
+
+use crate::clause::is_han;
+
 /// A folded text and, for each of its bytes, the place in the original.
 pub(super) struct Folded {
     pub(super) text: String,
@@ -10,12 +14,16 @@ pub(super) struct Folded {
 }
 
 impl Folded {
-    pub(super) fn new(source: &str) -> Self {
+    /// In Mandarin, traditional characters are folded to simplified ones too, one by one.
+    pub(super) fn new(source: &str, language: Language) -> Self {
         let mut text = String::with_capacity(source.len());
         let mut origins = Vec::with_capacity(source.len() + 1);
         for (at, letter) in source.char_indices() {
             if let Some(letter) = fold(letter) {
-                text.push(letter);
+                match language {
+                    Language::Zh if is_han(letter) => text.push_str(&hanconv::t2s(letter.encode_utf8(&mut [0; 4]))),
+                    Language::En | Language::Zh => text.push(letter),
+                }
                 origins.resize(text.len(), at);
             }
         }
@@ -36,11 +44,13 @@ fn fold(letter: char) -> Option<char> {
         '’' | '‘' | 'ʼ' | '＇' => '\'',
         '‐' | '‑' | '‒' | '−' | '﹣' | '－' => '-',
         '―' => '—',
+        '～' | '〜' => '~',
         '“' | '”' | '„' | '«' | '»' | '「' | '」' | '『' | '』' | '《' | '》' => '"',
         '。' | '｡' => '.',
         '、' => ',',
         '￥' => '¥',
         '￡' => '£',
+        '•' | '・' | '‧' => '·',
         '℃' => '℃',
         '【' => '[',
         '】' => ']',
@@ -58,7 +68,7 @@ mod tests {
 
     #[test]
     fn folded_bytes_know_where_they_came_from() {
-        let folded = Folded::new("Ａ１ don’t\u{200b} x");
+        let folded = Folded::new("Ａ１ don’t\u{200b} x", Language::En);
         assert_eq!(folded.text, "A1 don't x");
         assert_eq!(folded.origin(1), 3);
         assert_eq!(folded.origin(folded.text.len()), "Ａ１ don’t\u{200b} x".len());

@@ -7,10 +7,6 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::amount::{currency_as_marked, ordinal_number};
-use super::code::{characters, dictated};
-use super::date::{date_as_marked, time};
-use super::number::{cardinal, ordinal};
 use super::rule::{Place, compile, group};
 use super::said::Hit;
 
@@ -22,8 +18,9 @@ pub(super) enum Markup {
     Said(Hit),
 }
 
-/// Reads the tag at this place, if there is one.
-pub(super) fn markup(place: &Place<'_>) -> Option<Markup> {
+/// Reads the tag at this place, if there is one. `as_marked` reads the content of a `say-as` of some kind, in one
+/// language; it gives `None` when the content is not of that kind, so that it is read as it stands.
+pub(super) fn markup(place: &Place<'_>, as_marked: fn(&str, &str) -> Option<Hit>) -> Option<Markup> {
     if !place.rest.starts_with('<') {
         return None;
     }
@@ -38,23 +35,6 @@ pub(super) fn markup(place: &Place<'_>) -> Option<Markup> {
         return Some(Markup::Said(Hit::new(found.end()).mark(',')));
     }
     TAG.find(place.rest).map(|found| Markup::Nothing(found.end()))
-}
-
-/// How SSML's kinds of reading are read; `None` when the content is not of that kind, so that it is read as it stands.
-fn as_marked(kind: &str, content: &str) -> Option<Hit> {
-    let digits: String = content.chars().filter(char::is_ascii_digit).collect();
-    match kind {
-        "cardinal" | "number" if !digits.is_empty() => Some(Hit::new(1).words(&cardinal(&digits))),
-        "characters" | "spell-out" | "verbatim" if !content.is_empty() => Some(characters(content)),
-        "currency" => currency_as_marked(content),
-        "date" => date_as_marked(content),
-        "digits" | "telephone" if !digits.is_empty() => Some(dictated(Hit::new(1), content)),
-        "ordinal" if !digits.is_empty() => {
-            ordinal_number(&Place::alone(content)).or_else(|| Some(Hit::new(1).words(&ordinal(&digits))))
-        }
-        "time" => time(&Place::alone(content)),
-        _ => None,
-    }
 }
 
 static SAY_AS: LazyLock<Regex> = LazyLock::new(|| {

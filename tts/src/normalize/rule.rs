@@ -52,6 +52,20 @@ pub(super) fn group<'a>(found: &Captures<'a>, index: usize) -> &'a str {
     found.get(index).map_or("", |found| found.as_str())
 }
 
+/// How many digits are said in one breath.
+pub(super) fn grouping(length: usize) -> &'static [usize] {
+    match length {
+        6 => &[3, 3],
+        7 => &[3, 4],
+        8 => &[4, 4],
+        9 => &[3, 3, 3],
+        10 => &[3, 3, 4],
+        11 => &[3, 4, 4],
+        0..=5 => &[5],
+        _ => &[4],
+    }
+}
+
 /// Compiles a pattern of this crate.
 pub(super) fn compile(pattern: &str) -> Regex {
     #[expect(clippy::expect_used, reason = "patterns are constants, and a test compiles each of them")]

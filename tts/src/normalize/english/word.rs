@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::number::{cardinal_of, ordinal};
-use super::rule::{Place, compile, ends_sentence, group};
-use super::said::Hit;
+use crate::normalize::rule::{Place, compile, ends_sentence, group};
+use crate::normalize::said::Hit;
 
 /// `Dr.`, `St.`, `No. 5`, `approx.`, `etc.`, `w/o`.
 pub(super) fn abbreviation(place: &Place<'_>) -> Option<Hit> {
@@ -70,7 +70,7 @@ pub(super) fn dotted_initials(place: &Place<'_>) -> Option<Hit> {
 }
 
 /// `SMS` is spelled, `NASA` and `PLEASE` are not. `shouted` tells that the whole text is in capitals.
-pub(super) fn capitals(place: &Place<'_>, shouted: Shouted) -> Option<Hit> {
+pub(in crate::normalize) fn capitals(place: &Place<'_>, shouted: Shouted) -> Option<Hit> {
     let found = CAPITALS.captures(place.rest)?;
     let (word, plural) = (group(&found, 1), group(&found, 2));
     let length = found[0].len();
@@ -96,7 +96,7 @@ pub(super) fn capitals(place: &Place<'_>, shouted: Shouted) -> Option<Hit> {
 
 /// Whether the writer holds down the shift key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shouted {
+pub(in crate::normalize) enum Shouted {
     /// Capitals mean initials.
     No,
     /// Capitals mean nothing.
@@ -105,7 +105,7 @@ pub(super) enum Shouted {
 
 impl Shouted {
     /// More than half of at least three words are in capitals.
-    pub(super) fn of(text: &str) -> Self {
+    pub(in crate::normalize) fn of(text: &str) -> Self {
         let words: Vec<_> = text.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic)).collect();
         let loud = |word: &&&str| {
             word.chars().filter(|letter| letter.is_uppercase()).count() >= 2 && !word.chars().any(char::is_lowercase)
@@ -175,7 +175,7 @@ pub(super) fn symbol(place: &Place<'_>) -> Option<Hit> {
 }
 
 /// A word in Latin letters, apostrophes and hyphens inside included.
-pub(super) fn word(place: &Place<'_>) -> Option<Hit> {
+pub(in crate::normalize) fn word(place: &Place<'_>) -> Option<Hit> {
     let found = WORD.find(place.rest)?;
     let hit = Hit::new(found.end());
     Some(match found.as_str() {
@@ -185,7 +185,7 @@ pub(super) fn word(place: &Place<'_>) -> Option<Hit> {
 }
 
 /// Latin letters, with or without accents: what the dictionary and the unknown-word model can read.
-pub(super) fn is_latin(letter: char) -> bool {
+pub(in crate::normalize) fn is_latin(letter: char) -> bool {
     letter.is_alphabetic() && letter <= '\u{24f}'
 }
 

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::number::{cardinal, decimal, is_one, one_by_one, ordinal, year};
-use super::rule::{NUMBER, Place, compile, group};
-use super::said::Hit;
+use crate::normalize::rule::{NUMBER, Place, compile, group};
+use crate::normalize::said::Hit;
 
 /// `$1,299.00`, `£5`, `€2.5 million`, `¥88`, `USD 20`, `$5-10`.
 pub(super) fn money_before(place: &Place<'_>) -> Option<Hit> {

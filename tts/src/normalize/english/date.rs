@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::number::{cardinal, cardinal_of, ordinal, year};
-use super::rule::{Place, compile, ends_sentence, group};
-use super::said::Hit;
+use crate::normalize::rule::{Place, compile, ends_sentence, group};
+use crate::normalize::said::Hit;
 
 /// `2026-11-21`, `2026/11/21`, `11/21/2026`, `21.11.2026`, `11/21`.
 pub(super) fn numeric_date(place: &Place<'_>) -> Option<Hit> {

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::number::{cardinal, one_by_one};
-use super::rule::{Place, compile, group};
-use super::said::Hit;
+use crate::normalize::rule::{Place, compile, group, grouping};
+use crate::normalize::said::Hit;
 
 /// `help@shop.example.com`, `https://example.com/a`, `www.example.com`.
 pub(super) fn address(place: &Place<'_>) -> Option<Hit> {
@@ -148,20 +148,6 @@ pub(super) fn dictated(mut hit: Hit, text: &str) -> Hit {
         }
     }
     hit
-}
-
-/// How many digits are said in one breath.
-fn grouping(length: usize) -> &'static [usize] {
-    match length {
-        6 => &[3, 3],
-        7 => &[3, 4],
-        8 => &[4, 4],
-        9 => &[3, 3, 3],
-        10 => &[3, 3, 4],
-        11 => &[3, 4, 4],
-        0..=5 => &[5],
-        _ => &[4],
-    }
 }
 
 /// Whether a decimal point, a percent sign, a colon or a letter makes the digits before it something else.
