@@ -37,9 +37,9 @@ pub fn whisper_file(models: &Path, configured: Option<&Path>) -> PathBuf {
 /// # Errors
 /// As [`recognizer`].
 pub fn voices(models: &Path, languages: &[Language]) -> Result<Vec<Arc<dyn Voice>>> {
-    let hibari = || Hibari::load(&models.join("hibari")).context("a voice is needed to answer callers");
     // Mandarin needs it too: for Latin words.
-    let english = Arc::new(hibari()?);
+    let english = Hibari::load(&models.join("hibari")).context("a voice is needed to answer callers")?;
+    let english = Arc::new(english);
     let mut voices: Vec<Arc<dyn Voice>> = Vec::with_capacity(languages.len());
     for language in languages {
         match language {
