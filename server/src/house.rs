@@ -154,8 +154,9 @@ fn prompts<'a>(flows: impl Iterator<Item = &'a Flow>, first: Language, styles: &
 
 /// Every model is there and is what the manifest says, unless the operator has one of their own.
 fn check_models(config: &Config, folder: &Path) -> Result<()> {
-    let replaced: &[&str] = if config.speech.whisper.is_some() { &["whisper"] } else { &[] };
-    match models::check_without(folder, replaced) {
+    let mut without = engines::spared(&config.speech.languages).to_vec();
+    without.extend(config.speech.whisper.is_some().then_some("whisper"));
+    match models::check_without(folder, &without) {
         Ok(()) => Ok(()),
         Err(problems) => {
             let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();

@@ -1,15 +1,16 @@
 //! The mouth: text to speech.
 //!
-//! [`parts`] cuts a text, its markup included, into [`clauses`] so that sound starts early; a [`Voice`] speaks each clause and marks where in the sound
-//! every word ends, so that the transcript holds what was really played. [`Hibari`] is the English voice;
-//! [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and codes as words, in English and in
-//! Mandarin; [`MandarinReader`] brings Mandarin to sounds.
+//! [`parts`] cuts a text, its markup included, into [`clauses`] so that sound starts early; a [`Voice`] speaks each
+//! clause and marks where in the sound every word ends, so that the transcript holds what was really played. [`Hibari`]
+//! is the English voice, [`Kokoro`] the Mandarin one; [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers,
+//! money, dates and codes as words, in English and in Mandarin; [`MandarinReader`] brings Mandarin to sounds.
 
 mod clause;
 mod estimate;
 mod fingerprint;
 mod finish;
 mod hibari;
+mod kokoro;
 mod mandarin;
 mod marks;
 mod normalize;
@@ -23,6 +24,7 @@ pub use clause::{BREAK_MAX, CLAUSE_CHARS_MAX, Clause, clauses};
 pub use estimate::{estimated_marks, without_markup};
 pub use fingerprint::Fingerprint;
 pub use hibari::Hibari;
+pub use kokoro::Kokoro;
 pub use mandarin::Reader as MandarinReader;
 pub use normalize::Normalizer;
 pub use part::{Part, parts};
