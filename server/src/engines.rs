@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use asr::{VadModel, Whisper, WhisperConfig};
 use call::Language;
-use tts::{Hibari, Voice};
+use tts::{Hibari, Kokoro, Voice};
 
 /// The recogniser of the house.
 ///
@@ -32,14 +32,29 @@ pub fn whisper_file(models: &Path, configured: Option<&Path>) -> PathBuf {
     configured.map_or_else(|| models.join("whisper/ggml-base-q8_0.bin"), Path::to_owned)
 }
 
-/// The languages that have a voice.
-pub const SPOKEN: [Language; 1] = [Language::En];
-
-/// The voices of the house.
+/// The voices of the house, for those of `languages` that have one.
 ///
 /// # Errors
 /// As [`recognizer`].
-pub fn voices(models: &Path) -> Result<Vec<Arc<dyn Voice>>> {
-    let english = Hibari::load(&models.join("hibari")).context("a voice is needed to answer callers")?;
-    Ok(vec![Arc::new(english)])
+pub fn voices(models: &Path, languages: &[Language]) -> Result<Vec<Arc<dyn Voice>>> {
+    let hibari = || Hibari::load(&models.join("hibari")).context("a voice is needed to answer callers");
+    // Mandarin needs it too: for Latin words.
+    let english = Arc::new(hibari()?);
+    let mut voices: Vec<Arc<dyn Voice>> = Vec::with_capacity(languages.len());
+    for language in languages {
+        match language {
+            Language::En => voices.push(english.clone()),
+            Language::Zh => {
+                let kokoro = Kokoro::load(&models.join("kokoro"), Some(english.clone()));
+                voices
+                    .push(Arc::new(kokoro.context("a Mandarin voice is needed, as \"zh\" is among speech.languages")?));
+            }
+        }
+    }
+    Ok(voices)
+}
+
+/// Models of the manifest that a house with these languages can do without.
+pub fn spared(languages: &[Language]) -> &'static [&'static str] {
+    if languages.contains(&Language::Zh) { &[] } else { &["kokoro"] }
 }

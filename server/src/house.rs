@@ -63,7 +63,7 @@ impl House {
         let whisper = engines::whisper_file(&folder, config.speech.whisper.as_deref());
         let recognizer = engines::recognizer(&whisper, decodes)?;
         let vad = engines::voice_activity(&folder)?;
-        let mouth = Mouth::start(engines::voices(&folder)?, cores.min(VOICE_THREADS_MAX))?;
+        let mouth = Mouth::start(engines::voices(&folder, &config.speech.languages)?, cores.min(VOICE_THREADS_MAX))?;
         let ears = Ears::start(recognizer, decodes)?;
         let ports = PortPool::new(config.media_listen(), config.media.ports.ports(), rand::random());
         let workers = if config.media.workers == 0 { cores.div_ceil(2) } else { config.media.workers.into() };
@@ -137,8 +137,9 @@ impl House {
 
 /// Every model is there and is what the manifest says, unless the operator has one of their own.
 fn check_models(config: &Config, folder: &Path) -> Result<()> {
-    let replaced: &[&str] = if config.speech.whisper.is_some() { &["whisper"] } else { &[] };
-    match models::check_without(folder, replaced) {
+    let mut without = engines::spared(&config.speech.languages).to_vec();
+    without.extend(config.speech.whisper.is_some().then_some("whisper"));
+    match models::check_without(folder, &without) {
         Ok(()) => Ok(()),
         Err(problems) => {
             let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();

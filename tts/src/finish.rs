@@ -7,7 +7,7 @@ pub(crate) struct Finished {
     pub(crate) cut_start: usize,
 }
 
-/// Cuts, scales and rounds `sound`. `gain` is 1.0 for the usual loudness.
+/// Cuts, scales and rounds `sound`. `gain` is the factor on the samples.
 pub(crate) fn finished(sound: &[f32], gain: f32) -> Finished {
     let peak = sound.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
     let threshold = (peak * QUIET).max(f32::MIN_POSITIVE);
@@ -19,7 +19,7 @@ pub(crate) fn finished(sound: &[f32], gain: f32) -> Finished {
     let fade = |at: usize| ((at + 1) as f32 / FADE_SAMPLES as f32).min(1.0);
     let scaled = kept.iter().enumerate().map(|(at, sample)| {
         let edge = fade(at).min(fade(kept.len() - 1 - at));
-        (bent(sample * LOUDNESS * gain) * edge * f32::from(i16::MAX)) as i16
+        (bent(sample * gain) * edge * f32::from(i16::MAX)) as i16
     });
     Finished { samples: scaled.collect(), cut_start: start }
 }
@@ -34,8 +34,6 @@ fn bent(sample: f32) -> f32 {
     (KNEE + room * (over / room).tanh()).copysign(sample)
 }
 
-/// Brings the voice to about -20 dBFS over a sentence.
-const LOUDNESS: f32 = 1.9;
 /// What is 46 dB below the peak is silence.
 const QUIET: f32 = 0.005;
 /// 25 ms before the first sound.

@@ -152,7 +152,7 @@ impl Voice for Hibari {
             }));
             samples.extend(sound);
         }
-        let finished = finished(&samples, style.kept_gain());
+        let finished = finished(&samples, style.kept_gain() * LOUDNESS);
         let marks = marks(text, &ends, finished.cut_start, finished.samples.len());
         Ok(Speech { pcm: Pcm { rate: SampleRate::HZ_24000, samples: finished.samples }, marks })
     }
@@ -260,6 +260,8 @@ const TAGGER: &str = "tagger.json.gz";
 const FRAMES_SUM: &str = "/CumSum_output_0";
 /// The sound of nothing, before the first and after the last.
 const SILENCE: i32 = 0;
+/// Brings the voice to about -20 dBFS over a sentence.
+const LOUDNESS: f32 = 1.9;
 /// Sounds that the network hears at once; it was trained on no more.
 const SOUNDS_MAX: usize = 400;
 /// The largest file has 10 MB when unpacked.

@@ -1,13 +1,14 @@
 //! The mouth: text to speech.
 //!
 //! [`clauses`] cuts a text so that sound starts early; a [`Voice`] speaks each clause and marks where in the sound
-//! every word ends, so that the transcript holds what was really played. [`Hibari`] is the English voice;
-//! [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and codes as words, in English and in
-//! Mandarin; [`MandarinReader`] brings Mandarin to sounds.
+//! every word ends, so that the transcript holds what was really played. [`Hibari`] is the English voice,
+//! [`Kokoro`] the Mandarin one; [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers, money, dates and
+//! codes as words, in both languages.
 
 mod clause;
 mod finish;
 mod hibari;
+mod kokoro;
 mod mandarin;
 mod marks;
 mod normalize;
@@ -18,7 +19,7 @@ mod voice;
 
 pub use clause::{BREAK_MAX, CLAUSE_CHARS_MAX, Clause, clauses};
 pub use hibari::Hibari;
-pub use mandarin::Reader as MandarinReader;
+pub use kokoro::Kokoro;
 pub use normalize::Normalizer;
 pub use tone::ToneVoice;
 pub use voice::{Mark, Speech, Style, TEXT_BYTES_MAX, Voice, VoiceError};

@@ -1,10 +1,12 @@
 //! Where each word of the text as given ends in the sound.
 //!
 //! What is spoken differs from what is written: `$5` is two words, an emoji none. A mark therefore stands at the end
-//! of each written word (what spaces enclose) once all that it says has been said.
+//! of each written word once all that it says has been said: of what spaces enclose, and in Mandarin, which has none,
+//! of what was read as a word.
 
 use std::ops::Range;
 
+use crate::clause::is_han;
 use crate::voice::Mark;
 
 /// The end of one spoken word.
@@ -33,10 +35,15 @@ pub(crate) fn marks(text: &str, ends: &[WordEnd], cut_start: usize, length: usiz
     out
 }
 
-/// The end of the written word that has a letter before `from`; markup in it is part of it.
+/// The end of the written word that has a letter before `from`; markup in it is part of it, and so is the punctuation
+/// behind it. Behind a Han character everything but punctuation is another word.
 fn word_end(text: &str, from: usize) -> usize {
-    text.get(from..)
-        .map_or(text.len(), |rest| rest.find([' ', '\t', '\n', '<']).map_or(text.len(), |space| from + space))
+    let (before, rest) = text.split_at_checked(from).unwrap_or((text, ""));
+    let is_han_word = before.chars().next_back().is_some_and(is_han);
+    let is_next = |letter: char| {
+        matches!(letter, ' ' | '\t' | '\n' | '<') || is_han(letter) || is_han_word && letter.is_alphanumeric()
+    };
+    rest.find(is_next).map_or(text.len(), |next| from + next)
 }
 
 #[cfg(test)]
@@ -58,6 +65,13 @@ mod tests {
         );
         check("up-to-date 👍", &[(0..10, 700)], &[(10, 690), (15, 1_000)]);
         check("and/or", &[(0..3, 200), (4..6, 400)], &[(6, 1_000)]);
+    }
+
+    #[test]
+    fn mandarin_has_a_mark_at_each_word_that_was_read() {
+        check("您好，请问", &[(0..6, 310), (9..15, 700)], &[(9, 300), (15, 1_000)]);
+        check("订单20418号", &[(0..6, 210), (6..11, 510), (11..14, 900)], &[(6, 200), (11, 500), (14, 1_000)]);
+        check("用 iPhone 吧。", &[(0..3, 110), (4..10, 410), (11..14, 700)], &[(3, 100), (10, 400), (17, 1_000)]);
     }
 
     #[test]

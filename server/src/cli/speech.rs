@@ -147,10 +147,8 @@ struct Spoken {
 /// # Errors
 /// When there is no voice for the language, nothing can be spoken, or the file cannot be written.
 pub(super) fn speak(args: &SpeakArgs, settings: &Settings) -> Result<()> {
-    let voices = engines::voices(&settings.models)?;
-    let Some(voice) = voices.iter().find(|voice| voice.language() == args.lang) else {
-        bail!("there is no voice for language {} yet; voices speak: en", args.lang);
-    };
+    let voices = engines::voices(&settings.models, &[args.lang])?;
+    let voice = voices.first().with_context(|| format!("there is no voice for language {}", args.lang))?;
     let style = Style { rate: args.rate, ..Style::default() };
     let begin = Instant::now();
     let mut first = None;

@@ -21,7 +21,7 @@ pub(super) type Ears = Arc<dyn Fn(Arc<[i16]>, Language) -> Result<String, String
 /// # Errors
 /// When a model is missing.
 pub(super) fn load(settings: &Settings) -> Result<(Mouth, Ears)> {
-    let voices = engines::voices(&settings.models)?;
+    let voices = engines::voices(&settings.models, &settings.config.speech.languages)?;
     let whisper = engines::recognizer(&settings.whisper_file(), PHONES_MAX)?;
     let mouth: Mouth = Arc::new(move |text: &str, language: Language| say(&voices, text, language));
     let ears: Ears = Arc::new(move |samples: Arc<[i16]>, language: Language| {
@@ -33,8 +33,9 @@ pub(super) fn load(settings: &Settings) -> Result<(Mouth, Ears)> {
 
 fn say(voices: &[Arc<dyn Voice>], text: &str, language: Language) -> Result<Pcm, String> {
     let voice = voices.iter().find(|voice| voice.language() == language);
-    let voice =
-        voice.ok_or_else(|| format!("there is no voice for language {language} yet; use a WAV file or keys"))?;
+    let voice = voice.ok_or_else(|| {
+        format!("there is no voice for language {language}: it is not among speech.languages; use a WAV file or keys")
+    })?;
     let mut sound: Option<Pcm> = None;
     for clause in tts::clauses(text, language) {
         let speech = voice.speak(&clause.text, Style::default()).map_err(|error| error.to_string())?;

