@@ -37,7 +37,7 @@ pub fn configured_recognizer(config: &Config, decodes_max: NonZeroU8) -> Result<
 /// # Errors
 /// As [`configured_recognizer`].
 pub fn configured_voices(config: &Config) -> Result<Vec<Arc<dyn Voice>>> {
-    voices_over_http(&config.speech, voices(&config.models_folder())?)
+    voices_over_http(&config.speech, voices(&config.models_folder(), &config.speech.languages)?)
 }
 
 /// Puts the configured recogniser over HTTP, if there is one, before this one.

@@ -16,6 +16,7 @@ use call::{Language, Pcm, SampleRate};
 use rten::Model;
 
 use self::network::{Network, TOKENS_MAX};
+use crate::fingerprint::Fingerprint;
 use crate::finish::finished;
 use crate::hibari::Hibari;
 use crate::mandarin::{Reader, Word};
@@ -26,6 +27,7 @@ use crate::voice::{Speech, Style, TEXT_BYTES_MAX, Voice, VoiceError};
 pub struct Kokoro {
     reader: Reader,
     network: Network,
+    fingerprint: Fingerprint,
 }
 
 impl Kokoro {
@@ -40,7 +42,14 @@ impl Kokoro {
         let styles = bytes(STYLES)?;
         let model = Model::load(bytes(NETWORK)?).map_err(|error| broken(NETWORK, error.to_string()))?;
         let network = Network::new(model, &styles).map_err(|reason| broken(STYLES, reason))?;
-        Ok(Self { reader: Reader::new(english), network })
+        let mut fingerprint = Fingerprint::new("kokoro");
+        for name in [NETWORK, STYLES] {
+            fingerprint = fingerprint.with_file(&dir.join(name)).map_err(|error| broken(name, error.to_string()))?;
+        }
+        // Latin words are said as the English voice reads them.
+        let english_print = english.as_ref().map(|voice| voice.fingerprint()).unwrap_or_default();
+        let fingerprint = fingerprint.with(&english_print);
+        Ok(Self { reader: Reader::new(english), network, fingerprint })
     }
 
     /// Teaches words of a business: a word, and how it is said, as pinyin with tone numbers (`hua2 wei2`; the neutral
@@ -50,13 +59,26 @@ impl Kokoro {
     /// [`VoiceError::Lexicon`] names the word that cannot be read so.
     pub fn with_lexicon(mut self, words: &BTreeMap<String, String>) -> Result<Self, VoiceError> {
         self.reader = self.reader.with_lexicon(words)?;
+        for (word, said) in words {
+            self.fingerprint = self.fingerprint.with(word).with(said);
+        }
         Ok(self)
+    }
+
+    /// The sounds that the voice would speak, in its own alphabet, with spaces between words: to see why a word sounds
+    /// as it does.
+    pub fn phonemes(&self, text: &str) -> String {
+        self.reader.phonemes(text)
     }
 }
 
 impl Voice for Kokoro {
     fn language(&self) -> Language {
         Language::Zh
+    }
+
+    fn fingerprint(&self) -> String {
+        self.fingerprint.finish()
     }
 
     fn speak(&self, text: &str, style: Style) -> Result<Speech, VoiceError> {

@@ -3,7 +3,7 @@
 //! [`parts`] cuts a text, its markup included, into [`clauses`] so that sound starts early; a [`Voice`] speaks each
 //! clause and marks where in the sound every word ends, so that the transcript holds what was really played. [`Hibari`]
 //! is the English voice, [`Kokoro`] the Mandarin one; [`ToneVoice`] beeps, for tests. [`Normalizer`] reads numbers,
-//! money, dates and codes as words, in English and in Mandarin; [`MandarinReader`] brings Mandarin to sounds.
+//! money, dates and codes as words, in English and in Mandarin.
 
 mod clause;
 mod estimate;
@@ -25,7 +25,6 @@ pub use estimate::{estimated_marks, without_markup};
 pub use fingerprint::Fingerprint;
 pub use hibari::Hibari;
 pub use kokoro::Kokoro;
-pub use mandarin::Reader as MandarinReader;
 pub use normalize::Normalizer;
 pub use part::{Part, parts};
 pub use tone::ToneVoice;

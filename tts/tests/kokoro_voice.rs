@@ -72,6 +72,12 @@ fn nothing_to_say_is_said_so_and_a_missing_file_is_named() {
     assert!(error.contains("zf_xiaoxiao.bin") && error.contains("hotline models fetch"), "{error}");
 }
 
+#[test]
+fn the_sounds_of_a_text_can_be_looked_at() {
+    assert_eq!(VOICE.phonemes("您好，谢谢。"), "ni↗nxau↓, ɕje↘ɕje.");
+    assert!(VOICE.phonemes("请打开Hotline").contains("hˈɑtlˌIn"), "{}", VOICE.phonemes("请打开Hotline"));
+}
+
 fn say(text: &str, style: Style) -> Speech {
     VOICE.speak(text, style).unwrap()
 }

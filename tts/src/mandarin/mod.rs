@@ -34,7 +34,7 @@ pub(crate) struct Word {
 }
 
 /// Reads Mandarin aloud, up to the sounds.
-pub struct Reader {
+pub(crate) struct Reader {
     normalizer: Normalizer,
     segmenter: Jieba,
     readings: Readings,
@@ -51,7 +51,7 @@ struct Stretch {
 impl Reader {
     /// A reader with the dictionaries that are part of the binary: it takes some 0.3 s and 35 MB. Without `english`,
     /// Latin words are spelled.
-    pub fn new(english: Option<Arc<Hibari>>) -> Self {
+    pub(crate) fn new(english: Option<Arc<Hibari>>) -> Self {
         let readings = Readings::new();
         let mut segmenter = Jieba::new();
         for word in KEPT_WORDS {
@@ -67,7 +67,7 @@ impl Reader {
     /// # Errors
     /// [`VoiceError::Lexicon`] names the word whose reading is neither, or has another number of syllables than the
     /// word has Chinese characters.
-    pub fn with_lexicon(mut self, words: &BTreeMap<String, String>) -> Result<Self, VoiceError> {
+    pub(crate) fn with_lexicon(mut self, words: &BTreeMap<String, String>) -> Result<Self, VoiceError> {
         for (word, said) in words {
             let word = word.trim();
             let syllables = self.taught(said).ok_or_else(|| VoiceError::Lexicon { word: word.to_owned() })?;
@@ -90,7 +90,7 @@ impl Reader {
 
     /// The sounds that a voice would speak, in the alphabet of Kokoro v1.0, with spaces between words: to see why a word
     /// sounds as it does.
-    pub fn phonemes(&self, text: &str) -> String {
+    pub(crate) fn phonemes(&self, text: &str) -> String {
         let mut out = String::new();
         for word in self.words(text) {
             let is_mark = !word.phonemes.contains(char::is_alphabetic);

@@ -68,7 +68,9 @@ async fn measure_all(
         .filter_map(|text| tts::parts(text, language, Style::default()).into_iter().next())
         .map(Say::from)
         .collect();
-    let start = || Ok::<_, anyhow::Error>(Mouth::start(engines::voices(&settings.models)?, 1, Some(folder.into()))?);
+    let start = || {
+        Ok::<_, anyhow::Error>(Mouth::start(engines::voices(&settings.models, &[language])?, 1, Some(folder.into()))?)
+    };
     let mut phone = Phone::connect()?;
     let mouth = start()?;
     let live = phone.measure("live", &mouth, &says, PromptKind::Live).await?;

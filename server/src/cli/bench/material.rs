@@ -42,7 +42,7 @@ impl Speakers {
     /// # Errors
     /// When a voice's model is missing.
     pub(super) fn load(settings: &Settings, recordings: Option<PathBuf>) -> Result<Self> {
-        let voices = engines::voices(&settings.models)?;
+        let voices = engines::voices(&settings.models, &settings.config.speech.languages)?;
         Ok(Self { voices, cache: fresh_cache(), recordings })
     }
 
