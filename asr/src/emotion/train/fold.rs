@@ -110,17 +110,17 @@ fn judge(model: &EmotionModel, own: &[&Heard], place: usize, start: Start) -> Ju
     let clip = own[place];
     let mut baseline = Baseline::unknown();
     let before = own.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, other)| other);
-    let mut seconds_left = match start {
-        Start::Angry | Start::Calm => SECONDS_BEFORE_MAX,
+    let mut windows_left = match start {
+        Start::Angry | Start::Calm => WINDOWS_BEFORE_MAX,
         Start::Everything => usize::MAX,
         Start::Stranger => 0,
     };
     for other in before.filter(|other| start.includes(other.feeling)) {
         for window in &other.windows {
-            if seconds_left == 0 {
+            if windows_left == 0 {
                 break;
             }
-            seconds_left -= 1;
+            windows_left -= 1;
             let standard = model.standard(window);
             let alone = model.sounds(model.scores(&standard, &Baseline::unknown()));
             baseline.learn(&standard, trust(alone.arousal));
@@ -131,4 +131,4 @@ fn judge(model: &EmotionModel, own: &[&Heard], place: usize, start: Start) -> Ju
 }
 
 /// Windows of half a second before the clip: ten seconds.
-const SECONDS_BEFORE_MAX: usize = 20;
+const WINDOWS_BEFORE_MAX: usize = 20;
