@@ -108,7 +108,8 @@ fn hear(whisper: &Whisper, vad: &VadModel, samples: &[i16], clip: &Clip) -> Outc
                     outcome.turns.push(text.into_revealed());
                     outcome.wait = now - sound_ends;
                 }
-                ListenerOutput::Partial { .. }
+                ListenerOutput::Guess { .. }
+                | ListenerOutput::Partial { .. }
                 | ListenerOutput::Promote { .. }
                 | ListenerOutput::SpeechStarted { .. }
                 | ListenerOutput::SpeechStopped { .. }

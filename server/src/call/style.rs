@@ -29,7 +29,7 @@ mod tests {
     #[test]
     fn an_upset_caller_is_spoken_to_slower_and_softer() {
         let check = |mood, probability, expected: Style| {
-            assert_eq!(towards(Emotion { mood, probability }), expected, "{mood:?} {probability}");
+            assert_eq!(towards(Emotion::with_probability(mood, probability)), expected, "{mood:?} {probability}");
             assert!(STYLES.contains(&expected), "rendered before it is needed");
         };
         check(Mood::Angry, 0.8, SOOTHING);

@@ -156,8 +156,9 @@ fn relative_paths_start_at_the_file() {
 #[test]
 fn a_number_has_its_own_flow_and_language() {
     let config = parse("[[number]]\ncalled = \"9500\"\nflow = \"survey\"\nlanguage = \"zh\"\n").unwrap();
-    assert_eq!(config.route("9500"), Route { flow: "survey", language: call::Language::Zh });
-    assert_eq!(config.route("1234"), Route { flow: "after-sales", language: call::Language::En });
+    let languages = &[call::Language::En, call::Language::Zh];
+    assert_eq!(config.route("9500"), Route { flow: "survey", language: call::Language::Zh, languages });
+    assert_eq!(config.route("1234"), Route { flow: "after-sales", language: call::Language::En, languages });
     assert_eq!(config.flow_names().into_iter().collect::<Vec<_>>(), ["after-sales", "survey"]);
 }
 
