@@ -37,6 +37,7 @@ fn heard(samples: &[i16], language: Language) -> Vec<String> {
                 }
                 ListenerOutput::Heard { text, .. } => words.push(text.into_revealed()),
                 ListenerOutput::Abandon { .. }
+                | ListenerOutput::Guess { .. }
                 | ListenerOutput::Partial { .. }
                 | ListenerOutput::Promote { .. }
                 | ListenerOutput::SpeechStarted { .. }
