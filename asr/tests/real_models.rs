@@ -198,7 +198,8 @@ fn turns(samples: &[i16]) -> Vec<(String, Duration, Duration, Speculation)> {
                 ListenerOutput::Heard { text, silence_wait, decode, speculation, .. } => {
                     heard.push((text.into_revealed(), silence_wait, decode, speculation));
                 }
-                ListenerOutput::Partial { .. }
+                ListenerOutput::Guess { .. }
+                | ListenerOutput::Partial { .. }
                 | ListenerOutput::Promote { .. }
                 | ListenerOutput::SpeechStarted { .. }
                 | ListenerOutput::SpeechStopped { .. }

@@ -80,7 +80,7 @@ impl Network {
         let mut frames_max = vec![TOKEN_FRAMES_MAX; framed.len()];
         let last_mark = tokens.last().is_some_and(|token| MARKS.contains(token));
         let behind = framed.len() - 1 - usize::from(last_mark);
-        for silent in std::iter::once(0).chain(behind..framed.len()) {
+        for silent in behind..framed.len() {
             frames_max[silent] = SILENCE_FRAMES_MAX;
         }
         let frames_max = NdTensor::from_data([1, framed.len()], frames_max);
