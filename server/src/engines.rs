@@ -12,7 +12,7 @@ use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use asr::{EmotionModel, Recognizer, VadModel, Whisper, WhisperConfig};
 use call::Language;
 use tracing::warn;
@@ -123,7 +123,7 @@ pub fn voices(models: &Path, languages: &[Language]) -> Result<Vec<Arc<dyn Voice
         match language {
             Language::En => voices.push(english.clone()),
             Language::Zh => {
-                let kokoro = Kokoro::load(&models.join("kokoro"), Some(english.clone()));
+                let kokoro = stood_back(|| Kokoro::load(&models.join("kokoro"), Some(english.clone())))?;
                 voices
                     .push(Arc::new(kokoro.context("a Mandarin voice is needed, as \"zh\" is among speech.languages")?));
             }
@@ -131,6 +131,25 @@ pub fn voices(models: &Path, languages: &[Language]) -> Result<Vec<Arc<dyn Voice
     }
     Ok(voices)
 }
+
+/// Loads something whose threads are to stand back behind those of the wire and of the ears: threads take their place
+/// in the queue for the cores (nice(2)) from the one that starts them.
+///
+/// # Errors
+/// When the machine gives no thread, or loading panicked.
+fn stood_back<T: Send>(load: impl FnOnce() -> T + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let loading = std::thread::Builder::new().name("voice-load".to_owned()).spawn_scoped(scope, || {
+            // Where the machine forbids it, all are equal.
+            let _ = rustix::process::nice(VOICE_NICENESS);
+            load()
+        })?;
+        loading.join().map_err(|_| anyhow!("loading the voice panicked"))
+    })
+}
+
+/// Behind the recogniser, whose words are waited for.
+const VOICE_NICENESS: i32 = 10;
 
 /// Models of the manifest that a house with these languages can do without.
 pub fn spared(languages: &[Language]) -> &'static [&'static str] {

@@ -66,9 +66,9 @@ impl Config {
         self.data.folder.join("live")
     }
 
-    /// Where rendered prompts are kept.
+    /// Where rendered prompts are kept: beside the models that rendered them, for all houses of this user.
     pub fn prompts_folder(&self) -> PathBuf {
-        self.data.folder.join("prompts")
+        crate::models::folder().with_file_name("prompts")
     }
 
     /// Where the models are: as configured, or else [`crate::models::folder`].

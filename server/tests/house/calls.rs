@@ -72,6 +72,15 @@ fn keys_do_as_well_as_words_and_the_log_holds_neither() {
 }
 
 #[test]
+fn a_caller_who_speaks_mandarin_to_an_english_greeting_is_answered_in_mandarin() {
+    let house = TestHouse::start("mandarin", &format!("[speech]\nlanguages = [\"en\", \"zh\"]\n{}", open_shop()));
+    let yaml = std::fs::read_to_string(repository().join("test-audio/scenarios/order-status-zh.yaml")).unwrap();
+    scenario(&house, &yaml);
+    let call = ended_call(&house).to_string();
+    assert!(call.contains("order_status") && call.contains("订单号"), "{call}");
+}
+
+#[test]
 fn a_dead_backend_is_told_to_the_caller_and_a_person_is_offered() {
     let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let house = TestHouse::start("dead-shop", &format!("[dialog.vars]\nbackend = \"http://{dead}\"\n"));
