@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use call::{CallEvent, CallId, Direction, HangupBy, LegId, SessionId};
+use call::{CallEvent, CallId, Direction, HangupBy, Language, LegId, SessionId};
 use dialog::{Conversation, Input, Setup};
 use sip_bridge::sdp::{Negotiated, SdpError};
 use sip_bridge::{InboundCall, LegError};
@@ -76,9 +76,7 @@ pub(crate) async fn answer(house: Arc<House>, arrival: InboundCall) -> Result<()
 fn begin(house: Arc<House>, arrival: InboundCall) -> Result<(Call, Inlets, String), AnswerError> {
     let route = house.config.route(&arrival.to);
     let (flow_name, language) = (route.flow.to_owned(), route.language);
-    // Nobody is answered in a language without a voice.
-    let spoken = house.mouth.languages();
-    let languages: Vec<_> = route.languages.iter().copied().filter(|language| spoken.contains(language)).collect();
+    let languages = with_voice(&house, route.languages);
     let flow = house.flows.get(&flow_name).ok_or_else(|| AnswerError::NoFlow(flow_name.clone()))?.clone();
     let (media, socket) = LegMedia::reserve(&house, Some(arrival.source.ip()))?;
     let negotiated = match &arrival.offer {
@@ -143,6 +141,12 @@ fn begin(house: Arc<House>, arrival: InboundCall) -> Result<(Call, Inlets, Strin
         None => call.caller.media.offer(),
     };
     Ok((call, Inlets { wire, notes: notes_inlet, controls }, sdp))
+}
+
+/// Nobody is answered in a language without a voice.
+fn with_voice(house: &House, languages: &[Language]) -> Vec<Language> {
+    let spoken = house.mouth.languages();
+    languages.iter().copied().filter(|language| spoken.contains(language)).collect()
 }
 
 impl Call {

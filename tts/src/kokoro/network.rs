@@ -1,6 +1,5 @@
 //! Kokoro's network: tokens and a style in, sound and the length of each token out.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread;
 
@@ -14,12 +13,7 @@ pub(super) const TOKENS_MAX: usize = 510;
 const STYLE: usize = 256;
 /// The token of silence, before the first and after the last.
 const SILENCE: i32 = 0;
-/// The tokens of `; : , . ! ?`, which are pauses.
-const MARKS: RangeInclusive<i32> = 1..=6;
-/// Frames, of 25 ms each, for the silence in front, that behind, and a mark before it, at most. Left alone the network
-/// makes some 17 in front and 10 of a last comma, which would only be cut off again.
-const SILENCE_FRAMES_MAX: f32 = 4.0;
-/// Frames that any other token takes at most; the network stops at fewer by itself.
+/// Frames that a token takes at most; the network stops at fewer by itself.
 const TOKEN_FRAMES_MAX: f32 = 1_000.0;
 /// Threads that one voice computes on at most; more gain little on a sentence.
 const THREADS_MAX: usize = 4;
@@ -77,12 +71,8 @@ impl Network {
         let style = self.styles.get(row..row + STYLE).unwrap_or_default().to_vec();
         let framed: Vec<i32> =
             std::iter::once(SILENCE).chain(tokens.iter().copied().take(TOKENS_MAX)).chain([SILENCE]).collect();
-        let mut frames_max = vec![TOKEN_FRAMES_MAX; framed.len()];
-        let last_mark = tokens.last().is_some_and(|token| MARKS.contains(token));
-        let behind = framed.len() - 1 - usize::from(last_mark);
-        for silent in behind..framed.len() {
-            frames_max[silent] = SILENCE_FRAMES_MAX;
-        }
+        // The silence at both ends stays as long as the network wants it: cut short, it takes the first sounds with it.
+        let frames_max = vec![TOKEN_FRAMES_MAX; framed.len()];
         let frames_max = NdTensor::from_data([1, framed.len()], frames_max);
         let framed = NdTensor::from_data([1, framed.len()], framed);
         let style = NdTensor::from_data([1, STYLE], style);

@@ -143,23 +143,6 @@ fn small() -> Vec<u8> {
             node.attribute.push(number("transA", 1));
         }
     }
-    let stored = |name: &str, data_type: DataType, dims: &[i64]| {
-        let count = dims.iter().product::<i64>() as i32;
-        let (mut float_data, mut int32_data) = (Vec::new(), Vec::new());
-        match data_type {
-            DataType::FLOAT => float_data = (1..=count).map(|value| value as f32).collect(),
-            _ => int32_data = (1..=count).collect(),
-        }
-        let name = Some(name.to_owned());
-        TensorProto {
-            name,
-            data_type: Some(data_type),
-            dims: dims.to_vec(),
-            float_data,
-            int32_data,
-            ..TensorProto::default()
-        }
-    };
     let mut tensors = vec![stored("k_bias", DataType::FLOAT, &[2]), stored("idle", DataType::FLOAT, &[1])];
     for (weight, dims) in [("w", &[2, 2][..]), ("k", &[2, 2, 1]), ("lw", &[1, 2, 4]), ("lr", &[1, 1, 4])] {
         tensors.push(stored(weight, DataType::INT8, dims));
@@ -178,4 +161,23 @@ fn small() -> Vec<u8> {
         value_info: Vec::new(),
     };
     ModelProto { ir_version: Some(8), graph: Some(graph), ..ModelProto::default() }.write_buf().unwrap()
+}
+
+/// A tensor that holds 1, 2, 3 and so on.
+fn stored(name: &str, data_type: DataType, dims: &[i64]) -> TensorProto {
+    let count = dims.iter().product::<i64>() as i32;
+    let (mut float_data, mut int32_data) = (Vec::new(), Vec::new());
+    match data_type {
+        DataType::FLOAT => float_data = (1..=count).map(|value| value as f32).collect(),
+        _ => int32_data = (1..=count).collect(),
+    }
+    let name = Some(name.to_owned());
+    TensorProto {
+        name,
+        data_type: Some(data_type),
+        dims: dims.to_vec(),
+        float_data,
+        int32_data,
+        ..TensorProto::default()
+    }
 }
