@@ -22,7 +22,7 @@ impl Keys {
         let before = key_by_key();
         let (sender, typed) = mpsc::channel(KEYS_MAX);
         thread::Builder::new().name("keys".to_owned()).spawn(move || {
-            for byte in io::stdin().bytes().map_while(Result::ok) {
+            for byte in io::stdin().lock().bytes().map_while(Result::ok) {
                 let key = char::from(byte);
                 if is_key(key) && sender.blocking_send(key).is_err() {
                     return;
