@@ -131,6 +131,7 @@ fn begin(house: Arc<House>, arrival: InboundCall) -> Result<(Call, Inlets, Strin
         number: arrival.from,
         ending: None,
         limit: Limit::Talk(now + house.config.limits.call_s_max.duration()),
+        _voices: house.mouth.call_begins(),
         house,
     };
     let sdp = match negotiated {

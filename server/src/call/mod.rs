@@ -35,7 +35,7 @@ use self::turns::Turns;
 use crate::desk_room::DeskNotice;
 use crate::house::House;
 use crate::http::CallControl;
-use crate::mouth::Rendered;
+use crate::mouth::{LiveCall, Rendered};
 use crate::records::Chronicle;
 use crate::tools::{ToolAnswer, ToolError};
 use crate::wire::{Line, RecordingOutcome, WireEvent};
@@ -69,6 +69,8 @@ pub(crate) struct Call {
     number: Pii<String>,
     ending: Option<Ending>,
     limit: Limit,
+    /// Tells the voices that their background work is to stand back.
+    _voices: LiveCall,
 }
 
 /// How long a call may still last.

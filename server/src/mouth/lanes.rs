@@ -5,6 +5,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -50,6 +51,8 @@ pub(super) enum Task {
 pub(super) struct Lanes {
     state: Mutex<State>,
     bell: Condvar,
+    /// How many calls are live.
+    pub(super) calls: AtomicUsize,
 }
 
 #[derive(Default)]

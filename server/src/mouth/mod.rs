@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -191,6 +192,13 @@ impl Mouth {
         self.open.0.replace_quiet(jobs);
     }
 
+    /// Notes that a call is live until the returned value is dropped: meanwhile the background rests most of the time,
+    /// since the recogniser needs the cores.
+    pub fn call_begins(&self) -> LiveCall {
+        self.open.0.calls.fetch_add(1, Ordering::Relaxed);
+        LiveCall(self.open.0.clone())
+    }
+
     /// How far the rendering in the background is.
     pub fn prepared(&self) -> watch::Receiver<Prepared> {
         self.prepared.subscribe()
@@ -201,6 +209,15 @@ impl Mouth {
         let mut languages: Vec<_> = self.voices.keys().copied().collect();
         languages.sort_unstable();
         languages
+    }
+}
+
+/// A call that the voices know of.
+pub struct LiveCall(Arc<Lanes>);
+
+impl Drop for LiveCall {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -224,7 +241,13 @@ fn serve(lanes: &Lanes, cache: &Cache, duty: Duty) {
             }
             // It may have been kept since: the same words stand in a prompt.
             Task::Live(job, done) => done(cache.get(&job.key).map_or_else(|| render(&job), Ok)),
-            Task::Quiet(job, done) => done(kept(&job, cache)),
+            Task::Quiet(job, done) => {
+                let began = Instant::now();
+                done(kept(&job, cache));
+                if lanes.calls.load(Ordering::Relaxed) > 0 {
+                    thread::sleep((began.elapsed() * RESTS).min(REST_MAX));
+                }
+            }
         }
         lanes.finished(duty);
     }
@@ -251,6 +274,10 @@ fn render(job: &Job) -> Result<Arc<Rendered>, Arc<VoiceError>> {
         .ok_or_else(|| Arc::new(VoiceError::Engine(format!("sound at {} cannot be played", speech.pcm.rate))))
 }
 
+/// While there are calls the background rests so many times as long as it works,
+const RESTS: u32 = 4;
+/// but at most so long.
+const REST_MAX: Duration = Duration::from_secs(10);
 /// Rendered prompts in memory: about an hour and a half of speech. What is beyond comes from the disk.
 const MEMORY_BYTES_MAX: usize = 192 << 20;
 /// Rendered prompts on disk.
