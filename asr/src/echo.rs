@@ -50,7 +50,7 @@ impl EchoGuard {
             return Origin::Line;
         }
         if !speaking {
-            // Moves towards the level that one frame in ten exceeds.
+            // Moves towards the level that one frame in twenty exceeds.
             let step = if returned > self.gain_db { RISE_DB } else { -FALL_DB };
             self.gain_db = (self.gain_db + step).clamp(GAIN_DB_MIN, GAIN_DB_MAX);
         }
@@ -75,15 +75,15 @@ const SILENCE_DB: f32 = -96.0;
 /// What is sent below this gives no echo worth speaking of.
 const ACTIVE_DB: f32 = -50.0;
 /// What is assumed of a line that has not been heard: a bad one.
-const GAIN_DB_FIRST: f32 = -16.0;
+const GAIN_DB_FIRST: f32 = -20.0;
 /// No line is better than this, or its noise hides it.
 const GAIN_DB_MIN: f32 = -45.0;
 /// Above this it is a howl and no echo; people would be taken for it.
 const GAIN_DB_MAX: f32 = -6.0;
 /// How much louder than echo a person must be.
-const MARGIN_DB: f32 = 5.0;
-const RISE_DB: f32 = 1.8;
-const FALL_DB: f32 = 0.2;
+const MARGIN_DB: f32 = 8.0;
+const RISE_DB: f32 = 1.9;
+const FALL_DB: f32 = 0.1;
 const CLIMB_DB: f32 = 0.4;
 
 #[cfg(test)]

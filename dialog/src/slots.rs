@@ -20,3 +20,8 @@ pub use digits::{Dictated, code, digits, luhn_digit, luhn_valid, phone};
 pub(crate) use answers::{begins_with_answer, holds_phrase};
 pub(crate) use digits::corrects;
 pub(crate) use tongue::wished_language;
+
+/// How many words a text has; a Chinese character counts as one.
+pub(crate) fn words(text: &str) -> usize {
+    speech::tokens(text).len()
+}

@@ -89,10 +89,11 @@ impl Conversation {
         slots::is_backchannel(text) && !answers_yes_no
     }
 
-    /// Whether what is being said should stop for these words, of which more may come.
+    /// Whether what is being said should stop for these words, of which more may come. A single one is waited out: a
+    /// murmur is easily taken for a word, and the end of the turn is near.
     pub fn gives_way_to(&self, text: &str) -> bool {
         let listens = !matches!(self.wait, Wait::Connected | Wait::Goodbye { .. } | Wait::Over | Wait::Start);
-        listens && !text.trim().is_empty() && !self.passes(text)
+        listens && slots::words(text) > 1 && !self.passes(text)
     }
 
     /// A caller who changes the language is answered in it; a single word is no change.

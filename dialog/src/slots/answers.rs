@@ -109,9 +109,9 @@ const WORDS: [(&str, YesNo); 50] = [
     ("算了", YesNo::No),
 ];
 
-const BACKCHANNELS: [&str; 22] = [
+const BACKCHANNELS: [&str; 29] = [
     "mm", "mhm", "mmhmm", "mm hm", "mm hmm", "uh huh", "uhhuh", "hmm", "hm", "ah", "oh", "okay", "ok", "right",
-    "i see", "嗯", "嗯嗯", "哦", "啊", "呃", "哦哦", "好",
+    "i see", "mmm", "hmmm", "mhmm", "mm mm", "um", "uh", "yeah", "嗯", "嗯嗯", "哦", "啊", "呃", "哦哦", "好",
 ];
 
 /// Whether a text says yes or no; `None` when it says neither, or both.
