@@ -56,8 +56,6 @@ pub struct Playout {
     position: usize,
     /// Frames of the first clip that were played; more than `position` after it went back.
     furthest: usize,
-    /// Whether somebody may be talking over it.
-    ducked: Ducked,
     /// Clips at the head of the queue that end with the next frame, which fades.
     stopping: usize,
     gain: Gain,
@@ -72,7 +70,6 @@ impl Playout {
             queue: VecDeque::with_capacity(CLIPS_MAX),
             position: 0,
             furthest: 0,
-            ducked: Ducked::No,
             stopping: 0,
             gain: Gain { now: 1.0, target: 1.0 },
             progress: VecDeque::with_capacity(PROGRESS_MAX),
@@ -113,9 +110,8 @@ impl Playout {
     pub fn stop(&mut self) {
         self.stopping = self.queue.len();
         self.restore();
-        let front = self.queue.front().map_or(0, |clip| clip.frames.len());
-        if self.position == 0 || self.position == front {
-            // Between two clips there is nothing to fade.
+        if self.furthest == 0 {
+            // Nothing of the first was heard, so there is nothing to fade.
             self.retire_stopped();
         }
     }
@@ -126,18 +122,15 @@ impl Playout {
         self.retire_stopped();
     }
 
-    /// Makes room for somebody who may be speaking: plays the present clip on, softer by `gain_db`, and begins no other.
-    /// The change takes 40 ms.
+    /// Makes room for somebody who may be speaking: plays on, softer by `gain_db`. The change takes 40 ms.
     pub fn duck(&mut self, gain_db: f32) {
         let gain_db = if gain_db.is_nan() { 0.0 } else { gain_db.clamp(-96.0, 0.0) };
         self.gain.target = 10.0_f32.powf(gain_db / 20.0);
-        self.ducked = Ducked::Yes;
     }
 
     /// Goes on as loud as before, within 40 ms.
     pub const fn restore(&mut self) {
         self.gain.target = 1.0;
-        self.ducked = Ducked::No;
     }
 
     /// As [`Playout::restore`], but says the present clip again from its beginning: what was talked over was not heard.
@@ -178,16 +171,13 @@ impl Playout {
         for _ in 0..=CLIPS_MAX {
             let clip = self.queue.front()?;
             let (id, frames) = (clip.id, clip.frames.len());
-            if self.ducked == Ducked::Yes && (self.position == 0 || self.position == frames) {
-                return None;
-            }
             if self.furthest == 0 {
                 self.progress.push_back(Progress::Started { clip: id });
             }
             let frame = clip.frames.get(self.position).copied();
             self.position += usize::from(frame.is_some());
             self.furthest = self.furthest.max(self.position);
-            if self.position == frames && self.ducked == Ducked::No {
+            if self.position == frames {
                 self.progress.push_back(Progress::Finished { clip: id });
                 self.retire_front();
             }
@@ -220,13 +210,6 @@ impl Default for Playout {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Whether a clip plays under somebody's voice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ducked {
-    No,
-    Yes,
 }
 
 /// Loudness as a factor that moves in small steps, since a jump would click.

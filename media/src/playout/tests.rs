@@ -105,20 +105,6 @@ fn ducking_is_done_within_60_ms_and_never_jumps() {
 }
 
 #[test]
-fn a_ducked_clip_plays_to_its_end_and_no_other_begins() {
-    let mut playout = Playout::new();
-    playout.push(clip(1, 3)).unwrap();
-    playout.push(clip(2, 3)).unwrap();
-    playout.frame();
-    playout.duck(-15.0);
-    assert_eq!((0..9).filter_map(|_| playout.frame()).count(), 2);
-    assert_eq!(reports(&mut playout), [Progress::Started { clip: 1 }], "it may have to be said again");
-    playout.restore();
-    assert!(playout.frame().is_some());
-    assert_eq!(reports(&mut playout), [Progress::Finished { clip: 1 }, Progress::Started { clip: 2 }]);
-}
-
-#[test]
 fn a_clip_that_was_talked_over_is_said_again() {
     let mut playout = Playout::new();
     playout.push(clip(1, 5)).unwrap();

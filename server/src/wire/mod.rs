@@ -206,7 +206,7 @@ impl Line {
         self.send(Command::Stop { line: self.id, leg })
     }
 
-    /// Lowers what plays to a leg, which then ends with the present clip, or lets it go on.
+    /// Lowers what plays to a leg, or lets it go on.
     ///
     /// # Errors
     /// As [`Wire::open`].
