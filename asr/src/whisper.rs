@@ -289,8 +289,8 @@ const TOKENS_FREE: i32 = 32;
 const TOKENS_PER_SECOND_MAX: i32 = 14;
 /// A prompt longer than this is left out.
 const PROMPT_TOKENS_MAX: usize = 96;
-/// Words less likely than this may be those of another language: so were all but one of twenty recordings that were
-/// decoded in the wrong one, and a few that were not, which costs time only.
+/// Words less likely than this may be those of another language. Of 20 recordings decoded in the wrong language, 14 gave no
+/// words, two were below this, and four, digits and English written in Latin letters, were above and are kept.
 const DOUBTFUL: f32 = 0.6;
 /// Sound longer than 12 s is no bare answer and is not decoded twice.
 const AGAIN_SAMPLES_MAX: usize = 12 * 16_000;
