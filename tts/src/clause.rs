@@ -238,15 +238,22 @@ fn push(out: &mut Vec<Clause>, text: &str, span: Range<usize>, pause: Duration) 
 
 /// Whether anything but marks and tags is in it.
 pub(crate) fn has_words(text: &str) -> bool {
-    let mut rest = text;
-    while let Some(letter) = rest.chars().next() {
-        let tag = if letter == '<' && !rest.starts_with("<say-as") { tag(rest) } else { None };
-        if tag.is_none() && letter.is_alphanumeric() {
-            return true;
+    first_word(text).is_some()
+}
+
+/// Where the first letter or digit stands that is not in a tag; a `<say-as>` begins at its tag.
+fn first_word(text: &str) -> Option<usize> {
+    let mut at = 0;
+    while let Some(letter) = text[at..].chars().next() {
+        let rest = &text[at..];
+        match (letter == '<').then(|| tag(rest)).flatten() {
+            Some(_) if rest.starts_with("<say-as") => return Some(at),
+            Some((length, _)) => at += length,
+            None if letter.is_alphanumeric() => return Some(at),
+            None => at += letter.len_utf8(),
         }
-        rest = &rest[tag.map_or(letter.len_utf8(), |(length, _)| length)..];
     }
-    false
+    None
 }
 
 /// Cuts a clause that is still too long at a space, or in the middle of a word where there is none.
@@ -254,10 +261,16 @@ fn shortened(clause: Clause, most: usize) -> Vec<Clause> {
     let mut out = Vec::new();
     let mut rest = clause.text.as_str();
     let mut start = clause.span.start;
-    while rest.chars().count() > most {
-        let limit = rest.char_indices().nth(most).map_or(rest.len(), |(at, _)| at);
-        let cut = last_space_outside_tags(&rest[..limit]).unwrap_or_else(|| outside_code(rest, limit));
-        let cut = outside_tags(rest, cut);
+    // Marks and breaks alone are no clause: those at either end stay with its words, however many letters they have.
+    while let Some(first) = first_word(rest)
+        && let Some((limit, _)) = rest[first..].char_indices().nth(most)
+    {
+        let words = &rest[first..];
+        let cut = last_space_outside_tags(&words[..limit]).unwrap_or_else(|| outside_code(words, limit));
+        let cut = first + outside_tags(words, cut);
+        if !has_words(&rest[cut..]) {
+            break;
+        }
         let words = rest[..cut].trim_end();
         out.push(Clause { text: words.to_owned(), span: start..start + words.len(), pause: Duration::ZERO });
         let next = rest[cut..].trim_start();

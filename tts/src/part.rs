@@ -148,6 +148,14 @@ mod tests {
         assert!(parts("", Language::En, Style::default()).is_empty());
     }
 
+    #[test]
+    fn a_break_behind_a_clause_of_full_length_stays_with_it() {
+        let got = parts("00Aaa!aAAa0a0A0aAAA <break time=\"200ms\"/>", Language::Zh, Style::default());
+        assert_eq!(got.len(), 1);
+        assert_eq!(joined(&got), "00Aaa!aAAa0a0A0aAAA");
+        assert_eq!(got[0].clause.pause.as_millis(), 200);
+    }
+
     fn piece() -> impl Strategy<Value = String> {
         prop_oneof![
             "[a-zA-Z0-9]{1,9}[,.!?]?".prop_map(String::from),
