@@ -58,7 +58,7 @@ fn english(text: &str) -> Completeness {
     let before = before.last().map_or("", String::as_str);
     let points_back = matches!(last.as_str(), "is" | "was" | "are" | "were") && POINTING_EN.contains(&before);
     let thinks = THINKING_EN.iter().any(|phrase| whole == *phrase || whole.ends_with(&format!(" {phrase}")));
-    if thinks || OPEN_EN.contains(&last.as_str()) && !points_back {
+    if thinks || OPEN_EN.contains(&last.as_str()) && !points_back || lacks_object(&words) {
         return Completeness::Incomplete;
     }
     // A number told without being asked for may have more digits, and a clause that begins so has another to come.
@@ -68,13 +68,32 @@ fn english(text: &str) -> Completeness {
         return Completeness::Unknown;
     }
     // The recogniser ends nearly every text with a full stop, so only longer ones say something.
-    let wants_more = OBJECT_EN.contains(&last.as_str());
-    if text.ends_with('?') && words.len() >= 4 && !wants_more {
+    if text.ends_with('?') && words.len() >= 4 {
         Completeness::Certain
-    } else if words.len() >= 4 && text.ends_with(['.', '!']) && !wants_more {
+    } else if words.len() >= 4 && text.ends_with(['.', '!']) {
         Completeness::Complete
     } else {
         Completeness::Unknown
+    }
+}
+
+/// "I would like to know", "can you please": the verb is there, and not yet what it is about. The recogniser puts a full
+/// stop behind it all the same.
+fn lacks_object(words: &[String]) -> bool {
+    let mut words = words.iter().rev().map(String::as_str).peekable();
+    let is_polite = words.next_if_eq(&"please").is_some();
+    let is_you = |word: &str| matches!(word, "you" | "i" | "we");
+    if is_polite && words.peek().copied().is_some_and(is_you) {
+        return true;
+    }
+    let Some(verb) = words.next() else { return false };
+    if !OBJECT_EN.contains(&verb) {
+        return false;
+    }
+    match words.next() {
+        Some("to" | "please" | "and" | "just" | "also" | "really") => true,
+        Some(word) if is_you(word) => words.next().is_some_and(|word| ASKING_EN.contains(&word)) || verb == "need",
+        Some(_) | None => false,
     }
 }
 
@@ -88,7 +107,7 @@ fn mandarin(text: &str) -> Completeness {
         return Completeness::Certain;
     }
     let points = solid.ends_with('是') && !ENDING_SHI_ZH.iter().any(|ending| solid.ends_with(ending));
-    if points || OPEN_ZH.iter().any(|ending| solid.ends_with(ending)) {
+    if points || OPEN_ZH.iter().any(|ending| solid.ends_with(ending)) || lacks_object_zh(&solid) {
         return Completeness::Incomplete;
     }
     if solid.ends_with(|letter: char| letter.is_ascii_digit() || DIGITS_ZH.contains(letter)) {
@@ -101,6 +120,15 @@ fn mandarin(text: &str) -> Completeness {
         4.. if closes => Completeness::Complete,
         _ => Completeness::Unknown,
     }
+}
+
+/// "我想问一下", "帮我查": what they want to do is said, and not yet with what.
+fn lacks_object_zh(solid: &str) -> bool {
+    let stem = solid.strip_suffix("一下").unwrap_or(solid);
+    OBJECT_ZH.iter().filter_map(|verb| stem.strip_suffix(verb)).any(|before| {
+        // "不知道" and "我知道" are whole, "我想知道" is not.
+        ASKING_ZH.iter().any(|asking| before.ends_with(asking))
+    })
 }
 
 /// Whether a word of agreement or refusal is among them.
@@ -187,9 +215,15 @@ const THINKING_EN: [&str; 14] = [
     "you know",
 ];
 
-/// Words after which most people say what.
-const OBJECT_EN: [&str; 14] =
-    ["ask", "bring", "buy", "change", "check", "find", "get", "give", "make", "need", "put", "send", "take", "want"];
+/// Verbs after which most people say what.
+const OBJECT_EN: [&str; 34] = [
+    "add", "ask", "block", "book", "bring", "buy", "change", "check", "discuss", "exchange", "explain", "find", "get",
+    "give", "have", "know", "make", "need", "order", "put", "receive", "replace", "report", "request", "return",
+    "send", "show", "take", "tell", "track", "transfer", "update", "use", "want",
+];
+
+/// Words that begin a request: "could you send".
+const ASKING_EN: [&str; 8] = ["can", "could", "may", "must", "should", "shall", "will", "would"];
 
 /// An answer of yes or no with more words than these may be a story.
 const ANSWER_WORDS_MAX: usize = 4;
@@ -265,7 +299,13 @@ const TEENS_EN: [&str; 10] =
 const TENS_EN: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
 /// Endings that something must follow.
-const OPEN_ZH: [&str; 54] = [
+const OPEN_ZH: [&str; 60] = [
+    "麻烦你",
+    "麻烦您",
+    "请你",
+    "请您",
+    "你能",
+    "您能",
     "关于",
     "对于",
     "比如",
@@ -321,6 +361,15 @@ const OPEN_ZH: [&str; 54] = [
     "订单号",
     "名字是",
 ];
+
+/// Verbs after which most people say what.
+const OBJECT_ZH: [&str; 24] = [
+    "问", "找", "查", "查询", "知道", "咨询", "了解", "买", "订", "退", "退掉", "换", "换掉", "改", "改成", "修改",
+    "反映", "办", "办理", "开", "预约", "确认", "看", "要",
+];
+
+/// What stands before them in a request.
+const ASKING_ZH: [&str; 9] = ["想", "想要", "我要", "帮我", "给我", "请你", "请您", "麻烦你", "麻烦您"];
 
 /// Endings in 是 that nothing need follow.
 const ENDING_SHI_ZH: [&str; 5] = ["不是", "也是", "都是", "才是", "的是"];
@@ -393,6 +442,14 @@ mod tests {
         check("When I plug it in, the fuse blows.", Complete);
         check("My order number is four four seven.", Unknown);
         check("The kettle", Unknown);
+        check("I would like to know.", Incomplete);
+        check("I want to return.", Incomplete);
+        check("Can you please.", Incomplete);
+        check("Could you send?", Incomplete);
+        check("Yes, please.", Certain);
+        check("I do not know.", Complete);
+        check("You can return it if you want.", Complete);
+        check("Can you call me back, please?", Certain);
         check("", Unknown);
     }
 
@@ -411,6 +468,12 @@ mod tests {
         check("嗯……", Incomplete);
         check("那个", Incomplete);
         check("等一下。", Incomplete);
+        check("我想问一下。", Incomplete);
+        check("我想退掉。", Incomplete);
+        check("我想找。", Incomplete);
+        check("麻烦你。", Incomplete);
+        check("我不知道。", Complete);
+        check("我想退货。", Complete);
         check("不是", Certain);
         check("我的号码是一三五。", Unknown);
         check("水壶", Unknown);
@@ -437,7 +500,7 @@ mod tests {
         };
         check("Yes it is", Certain);
         check("Yes, I bought it in March.", Complete);
-        check("I want to change.", Unknown);
+        check("I want to change.", Incomplete);
         check("No, but", Incomplete);
         check("The blue one", Unknown);
     }

@@ -170,7 +170,11 @@ impl Listener {
                     self.show_partial(&decoded);
                     self.follow_turn_end(now);
                 }
-                Err(_) => turn.speculation = Some(Speculated::Failed),
+                Err(_) => {
+                    turn.speculation = Some(Speculated::Failed);
+                    self.turn_end.handle_input(TurnInput::NoWords, now);
+                    self.follow_turn_end(now);
+                }
             }
         }
     }

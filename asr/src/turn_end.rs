@@ -15,15 +15,18 @@ use crate::expect::Expect;
 /// How much silence ends a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnEndConfig {
-    /// After this much silence a pause may be the end, and an early decode is worth its cost. 120 ms.
+    /// After this much silence a pause may be the end, and an early decode is worth its cost. 80 ms.
     pub candidate: Duration,
-    /// Needed when hardly anything can follow: a question, a yes, all digits of a number. 250 ms.
+    /// Needed when hardly anything can follow: a question, a yes, all digits of a number. 200 ms.
     pub certain: Duration,
-    /// Needed when the words are a whole sentence. 340 ms.
+    /// Needed when the words are a whole sentence. 280 ms.
     pub complete: Duration,
-    /// Needed when nothing is known of the words, or they could be either. 550 ms.
+    /// Needed when the words could be either. 550 ms.
     pub normal: Duration,
-    /// Needed when more must follow: "my order number is". 1.2 s.
+    /// Needed while the words are on their way. Nothing can be answered without them, so waiting costs nothing, and they
+    /// may well say that more must follow. 1.5 s.
+    pub wordless: Duration,
+    /// Needed when more must follow: "my order number is". 1.4 s.
     pub incomplete: Duration,
     /// Needed while a number is being dictated and may have more digits. 1.2 s, which people take to turn a page.
     pub dictating: Duration,
@@ -36,11 +39,12 @@ pub struct TurnEndConfig {
 impl Default for TurnEndConfig {
     fn default() -> Self {
         Self {
-            candidate: Duration::from_millis(120),
-            certain: Duration::from_millis(250),
-            complete: Duration::from_millis(340),
+            candidate: Duration::from_millis(80),
+            certain: Duration::from_millis(200),
+            complete: Duration::from_millis(280),
             normal: Duration::from_millis(550),
-            incomplete: Duration::from_millis(1_200),
+            wordless: Duration::from_millis(1_500),
+            incomplete: Duration::from_millis(1_400),
             dictating: Duration::from_millis(1_200),
             habit_max: Duration::from_millis(900),
             turn_max: Duration::from_secs(28),
@@ -84,6 +88,8 @@ pub enum TurnInput {
         /// The beginning of the sound.
         since: Moment,
     },
+    /// No words come for the present pause: their decode failed.
+    NoWords,
     /// The words up to the present pause. Ignored while the speaker is heard.
     Words {
         /// The words.
@@ -183,11 +189,8 @@ impl TurnEnd {
                 }
             }
             TurnInput::Sound { since } => self.handle_sound(since),
-            TurnInput::Words { text, language } => {
-                if let Phase::Pausing { words, .. } = &mut self.phase {
-                    *words = Some(completeness(&text, language, self.expect));
-                }
-            }
+            TurnInput::NoWords => self.handle_words(Completeness::Unknown),
+            TurnInput::Words { text, language } => self.handle_words(completeness(&text, language, self.expect)),
         }
         self.handle_timeout(now);
     }
@@ -237,6 +240,12 @@ impl TurnEnd {
         }
     }
 
+    fn handle_words(&mut self, completeness: Completeness) {
+        if let Phase::Pausing { words, .. } = &mut self.phase {
+            *words = Some(completeness);
+        }
+    }
+
     fn handle_sound(&mut self, since: Moment) {
         match self.phase {
             Phase::Idle => self.phase = Phase::Sounding { started: since },
@@ -265,9 +274,10 @@ impl TurnEnd {
             Some(Completeness::Complete) => return config.complete.max(self.habit.min(config.normal)),
             Some(Completeness::Incomplete) if dictating => config.dictating,
             Some(Completeness::Incomplete) => config.incomplete,
-            // Words may still be on their way; while a number is dictated the longer wait is the safe one.
-            Some(Completeness::Unknown) | None if dictating => config.dictating,
-            Some(Completeness::Unknown) | None => config.normal,
+            // While a number is dictated the longer wait is the safe one.
+            Some(Completeness::Unknown) if dictating => config.dictating,
+            Some(Completeness::Unknown) => config.normal,
+            None => config.wordless,
         };
         base.max(self.habit.mul_f32(HABIT_MARGIN).min(config.habit_max))
     }
@@ -315,13 +325,13 @@ mod tests {
 
     #[test]
     fn the_silence_needed_depends_on_the_words() {
-        check(Expect::Anything, None, NORMAL);
-        check(Expect::Anything, Some(("Where is my order?", Language::En)), 250);
-        check(Expect::Anything, Some(("I want my money back.", Language::En)), 340);
+        check(Expect::Anything, None, 1_500);
+        check(Expect::Anything, Some(("Where is my order?", Language::En)), 200);
+        check(Expect::Anything, Some(("I want my money back.", Language::En)), 280);
         check(Expect::Anything, Some(("The kettle", Language::En)), NORMAL);
-        check(Expect::Anything, Some(("I bought a kettle and", Language::En)), 1_200);
-        check(Expect::Anything, Some(("我的订单到了，但是", Language::Zh)), 1_200);
-        check(Expect::YesNo, Some(("Yes", Language::En)), 250);
+        check(Expect::Anything, Some(("I bought a kettle and", Language::En)), 1_400);
+        check(Expect::Anything, Some(("我的订单到了，但是", Language::Zh)), 1_400);
+        check(Expect::YesNo, Some(("Yes", Language::En)), 200);
     }
 
     #[test]
@@ -329,7 +339,8 @@ mod tests {
         let check = |pauses, expected_ms: u64| {
             let mut machine = TurnEnd::new(TurnEndConfig::default());
             machine.expect_pauses(pauses);
-            assert_eq!(silence_needed(&mut machine, None), expected_ms, "{pauses:?}");
+            let words = Some(("The kettle", Language::En));
+            assert_eq!(silence_needed(&mut machine, words), expected_ms, "{pauses:?}");
         };
         check(Pauses::Long, NORMAL * 16 / 10);
         check(Pauses::Normal, NORMAL);
@@ -340,10 +351,10 @@ mod tests {
     #[test]
     fn dictating_digits_earns_a_longer_wait_until_the_number_is_whole() {
         let digits = Expect::Digits { min: 8, max: 8 };
-        check(digits, None, 1_200);
+        check(digits, None, 1_500);
         check(digits, Some(("four four seven", Language::En)), 1_200);
-        check(digits, Some(("4471 2093", Language::En)), 250);
-        check(digits, Some(("I do not have it with me.", Language::En)), 340);
+        check(digits, Some(("4471 2093", Language::En)), 200);
+        check(digits, Some(("I do not have it with me.", Language::En)), 280);
     }
 
     #[test]
@@ -356,6 +367,7 @@ mod tests {
         machine.handle_input(TurnInput::Sound { since: at(1_020) }, at(1_040));
         assert_eq!(machine.poll_output(), Some(TurnOutput::Resumed { pause: Duration::from_millis(520) }));
         machine.handle_input(TurnInput::Silence { since: at(1_500) }, at(1_520));
+        machine.handle_input(TurnInput::NoWords, at(1_620));
         let end = (1_520..).step_by(10).map(at).find(|&now| {
             machine.handle_timeout(now);
             std::iter::from_fn(|| machine.poll_output()).any(|output| matches!(output, TurnOutput::Ended { .. }))
@@ -364,7 +376,8 @@ mod tests {
         for _ in 0..10 {
             silence_needed(&mut machine, None);
         }
-        assert_eq!(silence_needed(&mut machine, None), NORMAL, "and the habit fades");
+        let words = Some(("The kettle", Language::En));
+        assert_eq!(silence_needed(&mut machine, words), NORMAL, "and the habit fades");
     }
 
     #[test]
@@ -384,8 +397,11 @@ mod tests {
         machine.handle_input(TurnInput::Sound { since: at(0) }, at(0));
         machine.handle_input(TurnInput::Words { text: "Yes.".to_owned(), language: Language::En }, at(100));
         machine.handle_input(TurnInput::Silence { since: at(500) }, at(520));
-        machine.handle_timeout(at(900));
+        machine.handle_timeout(at(1_100));
         assert_eq!(machine.poll_output(), Some(TurnOutput::Pause { since: at(500) }));
-        assert_eq!(machine.poll_output(), None, "400 ms are not enough without words");
+        assert_eq!(machine.poll_output(), None, "the words of this pause are still to come");
+        machine.handle_input(TurnInput::NoWords, at(1_100));
+        let ended = TurnOutput::Ended { since: at(500), at: at(1_100), reason: EndReason::Silence };
+        assert_eq!(machine.poll_output(), Some(ended), "and they never will");
     }
 }
