@@ -57,8 +57,10 @@ fn english(text: &str) -> Completeness {
     let Some((last, before)) = words.split_last() else { return Completeness::Unknown };
     let before = before.last().map_or("", String::as_str);
     let points_back = matches!(last.as_str(), "is" | "was" | "are" | "were") && POINTING_EN.contains(&before);
+    // "The problem is that", where "what is that?" asks.
+    let points_ahead = last == "that" && matches!(before, "is" | "was") && !text.ends_with('?');
     let thinks = THINKING_EN.iter().any(|phrase| whole == *phrase || whole.ends_with(&format!(" {phrase}")));
-    if thinks || OPEN_EN.contains(&last.as_str()) && !points_back || lacks_object(&words) {
+    if thinks || points_ahead || OPEN_EN.contains(&last.as_str()) && !points_back || lacks_object(&words) {
         return Completeness::Incomplete;
     }
     // A number told without being asked for may have more digits, and a clause that begins so has another to come.
@@ -447,6 +449,8 @@ mod tests {
         check("Can you please.", Incomplete);
         check("Could you send?", Incomplete);
         check("Yes, please.", Certain);
+        check("The problem is that.", Incomplete);
+        check("And what is that?", Certain);
         check("I do not know.", Complete);
         check("You can return it if you want.", Complete);
         check("Can you call me back, please?", Certain);

@@ -15,13 +15,14 @@ use crate::expect::Expect;
 /// How much silence ends a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnEndConfig {
-    /// After this much silence a pause may be the end, and an early decode is worth its cost. 80 ms.
+    /// After this much silence a pause may be the end, and an early decode is worth its cost. 40 ms: the
+    /// voice detector has been sure of the silence for about 60 ms by then.
     pub candidate: Duration,
-    /// Needed when hardly anything can follow: a question, a yes, all digits of a number. 200 ms.
+    /// Needed when hardly anything can follow: a question, a yes, all digits of a number. 180 ms.
     pub certain: Duration,
-    /// Needed when the words are a whole sentence. 280 ms.
+    /// Needed when the words are a whole sentence. 240 ms.
     pub complete: Duration,
-    /// Needed when the words could be either. 550 ms.
+    /// Needed when the words could be either. 480 ms.
     pub normal: Duration,
     /// Needed while the words are on their way. Nothing can be answered without them, so waiting costs nothing, and they
     /// may well say that more must follow. 1.5 s.
@@ -39,10 +40,10 @@ pub struct TurnEndConfig {
 impl Default for TurnEndConfig {
     fn default() -> Self {
         Self {
-            candidate: Duration::from_millis(80),
-            certain: Duration::from_millis(200),
-            complete: Duration::from_millis(280),
-            normal: Duration::from_millis(550),
+            candidate: Duration::from_millis(40),
+            certain: Duration::from_millis(180),
+            complete: Duration::from_millis(240),
+            normal: Duration::from_millis(480),
             wordless: Duration::from_millis(1_500),
             incomplete: Duration::from_millis(1_400),
             dictating: Duration::from_millis(1_200),
@@ -292,18 +293,18 @@ const HABIT_MARGIN: f32 = 1.3;
 mod tests {
     use super::*;
 
-    const NORMAL: u64 = 550;
+    const NORMAL: u64 = 480;
 
     fn at(ms: u64) -> Moment {
         Moment::from_millis(ms)
     }
 
-    /// Speaks from 0 to 1000 ms, says `words` 200 ms later, and returns how much silence ended the turn.
+    /// Speaks from 0 to 1000 ms, says `words` 150 ms later, and returns how much silence ended the turn.
     fn silence_needed(machine: &mut TurnEnd, words: Option<(&str, Language)>) -> u64 {
         machine.handle_input(TurnInput::Sound { since: at(0) }, at(0));
         machine.handle_input(TurnInput::Silence { since: at(1_000) }, at(1_020));
         for ms in (1_020..10_000).step_by(10) {
-            if let (1_200, Some((text, language))) = (ms, words) {
+            if let (1_150, Some((text, language))) = (ms, words) {
                 machine.handle_input(TurnInput::Words { text: text.to_owned(), language }, at(ms));
             }
             machine.handle_timeout(at(ms));
@@ -326,12 +327,12 @@ mod tests {
     #[test]
     fn the_silence_needed_depends_on_the_words() {
         check(Expect::Anything, None, 1_500);
-        check(Expect::Anything, Some(("Where is my order?", Language::En)), 200);
-        check(Expect::Anything, Some(("I want my money back.", Language::En)), 280);
+        check(Expect::Anything, Some(("Where is my order?", Language::En)), 180);
+        check(Expect::Anything, Some(("I want my money back.", Language::En)), 240);
         check(Expect::Anything, Some(("The kettle", Language::En)), NORMAL);
         check(Expect::Anything, Some(("I bought a kettle and", Language::En)), 1_400);
         check(Expect::Anything, Some(("我的订单到了，但是", Language::Zh)), 1_400);
-        check(Expect::YesNo, Some(("Yes", Language::En)), 200);
+        check(Expect::YesNo, Some(("Yes", Language::En)), 180);
     }
 
     #[test]
@@ -342,10 +343,10 @@ mod tests {
             let words = Some(("The kettle", Language::En));
             assert_eq!(silence_needed(&mut machine, words), expected_ms, "{pauses:?}");
         };
-        check(Pauses::Long, NORMAL * 16 / 10);
+        // The next ten milliseconds after 768.
+        check(Pauses::Long, 770);
         check(Pauses::Normal, NORMAL);
-        // The next ten milliseconds after 412.5.
-        check(Pauses::Short, 420);
+        check(Pauses::Short, NORMAL * 3 / 4);
     }
 
     #[test]
@@ -353,8 +354,8 @@ mod tests {
         let digits = Expect::Digits { min: 8, max: 8 };
         check(digits, None, 1_500);
         check(digits, Some(("four four seven", Language::En)), 1_200);
-        check(digits, Some(("4471 2093", Language::En)), 200);
-        check(digits, Some(("I do not have it with me.", Language::En)), 280);
+        check(digits, Some(("4471 2093", Language::En)), 180);
+        check(digits, Some(("I do not have it with me.", Language::En)), 240);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub use answers::{YesNo, is_backchannel, yes_no};
 pub use dates::date;
 pub use digits::{Dictated, code, digits, luhn_digit, luhn_valid, phone};
 
-pub(crate) use answers::{begins_with_answer, holds_phrase};
+pub(crate) use answers::{asks_for_floor, begins_with_answer, holds_phrase};
 pub(crate) use digits::corrects;
 pub(crate) use tongue::wished_language;
 

@@ -184,7 +184,8 @@ fn yes_and_no_are_told_apart() {
 
 #[test]
 fn murmurs_are_no_answers() {
-    for text in ["mm-hm", "uh huh", "Hmm.", "嗯", "嗯嗯", "哦", "okay", "I see"] {
+    for text in ["mm-hm", "uh huh", "Hmm.", "嗯", "嗯嗯", "哦", "okay", "I see", "Okay, right.", "好的。", "对对"]
+    {
         assert!(slots::is_backchannel(text), "{text}");
     }
     for text in ["no", "yes I want a refund", "stop", "不是", ""] {

@@ -25,7 +25,7 @@ pub struct ListenerConfig {
     pub resume: Duration,
     /// The turn's sound grows by at least this much between two partial decodes. 1 s.
     pub partial_step: Duration,
-    /// The same while the bot speaks, and until the first: whoever cuts in is not to wait. 320 ms.
+    /// The same while the bot speaks, and until the first: whoever cuts in is not to wait. 200 ms.
     pub partial_step_over_bot: Duration,
     /// A turn whose words take longer than this is given up. 5 s.
     pub decode_max: Duration,
@@ -45,7 +45,7 @@ impl Default for ListenerConfig {
             onset_over_bot: Duration::from_millis(60),
             resume: Duration::from_millis(60),
             partial_step: Duration::from_secs(1),
-            partial_step_over_bot: Duration::from_millis(320),
+            partial_step_over_bot: Duration::from_millis(200),
             decode_max: Duration::from_secs(5),
             frames_missing_max: Duration::from_millis(200),
             turn_end: TurnEndConfig::default(),

@@ -100,7 +100,7 @@ impl Room {
 fn whoever_talks_over_the_bot_is_made_out_at_once() {
     let mut room = Room::new(Some("Where is my order?"), 150);
     room.listener.bot_speaking(Bot::Speaking);
-    room.silence(500).speech(600);
+    room.silence(500).speech(440);
     room.check(&["started", "Partial 1", "guess Where is my order?"]);
     room.listener.bot_speaking(Bot::Silent);
     room.silence(600);
@@ -120,7 +120,7 @@ fn an_early_decode_is_there_when_the_turn_is_over() {
         panic!("the last output is what was heard")
     };
     assert_eq!((span.start, span.end), (Moment::from_millis(1_500), Moment::from_millis(2_400)));
-    assert_eq!(*silence_wait, Duration::from_millis(240), "finished words need little silence");
+    assert_eq!(*silence_wait, Duration::from_millis(200), "finished words need little silence");
     assert_eq!((*decode, *confidence), (Duration::ZERO, 1.0));
 }
 
@@ -132,7 +132,7 @@ fn a_turn_waits_for_its_words_and_then_ends_at_once() {
     let Some(ListenerOutput::Heard { silence_wait, decode, .. }) = room.heard.last() else {
         panic!("the last output is what was heard")
     };
-    assert_eq!((*silence_wait, *decode), (Duration::from_millis(80 + 900), Duration::ZERO));
+    assert_eq!((*silence_wait, *decode), (Duration::from_millis(40 + 900), Duration::ZERO));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_very_slow_early_decode_is_hurried() {
     let Some(ListenerOutput::Heard { silence_wait, decode, .. }) = room.heard.last() else {
         panic!("the last output is what was heard")
     };
-    assert_eq!(*silence_wait + *decode, Duration::from_millis(80 + 1_900));
+    assert_eq!(*silence_wait + *decode, Duration::from_millis(40 + 1_900));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn speech_over_the_bot_is_noticed_soon_and_an_echo_is_not() {
     room.hear(0.6, 2_000);
     room.check(&[]);
     let begun = room.now;
-    room.speech(300);
+    room.speech(240);
     room.check(&["started"]);
     let noticed = room.heard.iter().any(
         |output| matches!(output, ListenerOutput::SpeechStarted { at } if at.since(begun) <= Duration::from_millis(20)),

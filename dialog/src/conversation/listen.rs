@@ -89,11 +89,11 @@ impl Conversation {
         slots::is_backchannel(text) && !answers_yes_no
     }
 
-    /// Whether what is being said should stop for these words, of which more may come. A single one is waited out: a
-    /// murmur is easily taken for a word, and the end of the turn is near.
+    /// Whether what is being said should stop for these words, of which more may come. A single one that does not ask for
+    /// the floor is waited out: a murmur is easily taken for a word, and the end of the turn is near.
     pub fn gives_way_to(&self, text: &str) -> bool {
         let listens = !matches!(self.wait, Wait::Connected | Wait::Goodbye { .. } | Wait::Over | Wait::Start);
-        listens && slots::words(text) > 1 && !self.passes(text)
+        listens && (slots::words(text) > 1 || slots::asks_for_floor(text)) && !self.passes(text)
     }
 
     /// A caller who changes the language is answered in it; a single word is no change.

@@ -109,9 +109,10 @@ const WORDS: [(&str, YesNo); 50] = [
     ("算了", YesNo::No),
 ];
 
-const BACKCHANNELS: [&str; 29] = [
+const BACKCHANNELS: [&str; 35] = [
     "mm", "mhm", "mmhmm", "mm hm", "mm hmm", "uh huh", "uhhuh", "hmm", "hm", "ah", "oh", "okay", "ok", "right",
-    "i see", "mmm", "hmmm", "mhmm", "mm mm", "um", "uh", "yeah", "嗯", "嗯嗯", "哦", "啊", "呃", "哦哦", "好",
+    "i see", "mmm", "hmmm", "mhmm", "mm mm", "um", "uh", "yeah", "嗯", "嗯嗯", "哦", "啊", "呃", "哦哦", "好", "好的",
+    "好吧", "对", "是", "是的", "行",
 ];
 
 /// Whether a text says yes or no; `None` when it says neither, or both.
@@ -155,10 +156,45 @@ fn first_word(text: &str) -> Option<YesNo> {
 
 /// Whether a text is only a sign of listening, such as "mm-hm" or 嗯.
 pub fn is_backchannel(text: &str) -> bool {
-    let spoken = tokens(text).join(" ");
-    let joined = spoken.replace(' ', "");
-    BACKCHANNELS.iter().any(|sound| *sound == spoken || *sound == joined)
+    let tokens = tokens(text);
+    let is_known = |sound: &str| BACKCHANNELS.contains(&sound);
+    let joined = tokens.concat();
+    // "Okay, right", 嗯嗯好的.
+    let is_row = (1..=ROW_MAX).contains(&tokens.len()) && tokens.iter().all(|sound| is_known(sound));
+    is_row || is_known(&joined) || is_known(&tokens.join(" "))
 }
+
+/// More signs of listening than these in a row want to be heard.
+const ROW_MAX: usize = 4;
+
+/// Whether a text begins with a word that asks for the floor, such as "wait" or 停.
+pub(crate) fn asks_for_floor(text: &str) -> bool {
+    tokens(text).first().is_some_and(|first| FLOOR.contains(&first.as_str()))
+}
+
+/// Words with which people cut in. None of them is easily made out in a murmur.
+const FLOOR: [&str; 20] = [
+    "agent",
+    "but",
+    "cancel",
+    "excuse",
+    "hello",
+    "help",
+    "hold",
+    "human",
+    "listen",
+    "operator",
+    "person",
+    "question",
+    "representative",
+    "sorry",
+    "stop",
+    "wait",
+    "停",
+    "等",
+    "喂",
+    "别",
+];
 
 /// Whether a text holds a phrase as whole words.
 pub(crate) fn holds_phrase(text: &str, phrase: &str) -> bool {
