@@ -46,6 +46,13 @@ struct State {
 }
 
 impl State {
+    /// Whether nothing waits that matters, and only one decode runs. One that was cancelled is as good as gone.
+    fn is_idle_but_for_one(&self) -> bool {
+        let depth = self.queue.depth();
+        let runs = self.running.values().filter(|cancel| !cancel.is_cancelled()).count();
+        runs == 1 && depth.finals + depth.speculative == 0
+    }
+
     /// Tells the metrics how the queue stands. Cheap: a handful of atomic numbers.
     fn tell(&self) {
         telemetry::observe_queue(self.queue.depth(), self.queue.totals());
@@ -145,10 +152,7 @@ impl Shared {
         loop {
             let mut ticket = self.next();
             // Two threads shorten one decode by a third; under load they would only take a core from another.
-            let idle = {
-                let depth = self.lock().queue.depth();
-                depth.running == 1 && depth.finals + depth.speculative == 0
-            };
+            let idle = self.lock().is_idle_but_for_one();
             let threads = if idle { self.workers.min(THREADS_IDLE) } else { 1 };
             ticket.job.request.threads = u8::try_from(threads).ok().and_then(NonZeroU8::new).unwrap_or(NonZeroU8::MIN);
             let begin = Instant::now();
