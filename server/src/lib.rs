@@ -10,6 +10,7 @@ pub mod config;
 mod desk_room;
 pub mod ears;
 pub mod engines;
+mod flows;
 pub mod guests;
 mod house;
 pub mod http;

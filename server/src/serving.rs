@@ -67,6 +67,7 @@ impl Serving {
             readiness: readiness.clone(),
             guests: house.guests.clone(),
             prompts: house.mouth.prepared(),
+            reload_flows: reloading(&house),
             metrics,
             token,
             closing: closing.clone(),
@@ -98,6 +99,14 @@ impl Serving {
     /// How far the rendering of fixed prompts in the background is.
     pub fn prompts(&self) -> watch::Receiver<Prepared> {
         self.house.mouth.prepared()
+    }
+
+    /// Reads the flows anew, for the calls to come; returns their names.
+    ///
+    /// # Errors
+    /// With every problem of the first flow that has any; the flows stay as they were.
+    pub fn reload_flows(&self) -> Result<Vec<String>> {
+        self.house.reload_flows()
     }
 
     /// Waits until every fixed prompt plays at once.
@@ -134,6 +143,12 @@ impl Serving {
         }
         info!("Stopped");
     }
+}
+
+/// Reloads the flows of a house without keeping it alive.
+fn reloading(house: &Arc<House>) -> Arc<dyn Fn() -> Result<Vec<String>> + Send + Sync> {
+    let house = Arc::downgrade(house);
+    Arc::new(move || house.upgrade().context("the server is stopping")?.reload_flows())
 }
 
 async fn open_store(config: &Config, folders: &Folders) -> Result<Store> {

@@ -77,7 +77,7 @@ fn begin(house: Arc<House>, arrival: InboundCall) -> Result<(Call, Inlets, Strin
     let route = house.config.route(&arrival.to);
     let (flow_name, language) = (route.flow.to_owned(), route.language);
     let languages = with_voice(&house, route.languages);
-    let flow = house.flows.get(&flow_name).ok_or_else(|| AnswerError::NoFlow(flow_name.clone()))?.clone();
+    let flow = house.flows.now().get(&flow_name).ok_or_else(|| AnswerError::NoFlow(flow_name.clone()))?;
     let (media, socket) = LegMedia::reserve(&house, Some(arrival.source.ip()))?;
     let negotiated = match &arrival.offer {
         Some(offer) => Some(media.answer(offer).map_err(MediaError::from)?),

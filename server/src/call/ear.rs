@@ -66,7 +66,7 @@ impl Ear {
         let speaker = if leg == LegId::CALLER { Speaker::Caller } else { Speaker::Agent };
         let languages = languages.to_vec();
         let mut listener = Listener::new(ListenerConfig::default(), choice(language, &languages));
-        listener.know(house.vocabulary.clone());
+        listener.know(house.flows.now().vocabulary.clone());
         Self {
             call,
             leg,

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use super::{Settings, print_json};
-use crate::house::load_flow;
+use crate::flows::load_flow;
 
 /// `hotline flow`.
 #[derive(Debug, Subcommand)]

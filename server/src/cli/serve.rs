@@ -7,7 +7,7 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Settings;
 use crate::clock::Clock;
@@ -24,7 +24,7 @@ pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
     let serving = Serving::start(settings.config, Clock::start()).await?;
     info!(sip = %serving.sip_address(), http = %serving.http_address(), "Ready for calls");
     let progress = tokio::spawn(show_prompts(serving.prompts()));
-    wait_for_stop().await?;
+    serve_until_stop(&serving).await?;
     progress.abort();
     serving.stop().await;
     Ok(ExitCode::SUCCESS)
@@ -45,6 +45,20 @@ async fn show_prompts(mut prompts: watch::Receiver<Prepared>) {
         if now.is_done() || prompts.changed().await.is_err() {
             bar.finish_and_clear();
             return;
+        }
+    }
+}
+
+/// Waits for the end, and reads the flows anew at each SIGHUP.
+async fn serve_until_stop(serving: &Serving) -> Result<()> {
+    let mut reload = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            stop = wait_for_stop() => return stop,
+            _ = reload.recv() => match tokio::task::block_in_place(|| serving.reload_flows()) {
+                Ok(flows) => info!(?flows, "Flows are read anew; calls that live keep theirs"),
+                Err(problem) => warn!(problem = format!("{problem:#}"), "Flows stay as they were"),
+            },
         }
     }
 }

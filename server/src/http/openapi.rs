@@ -32,6 +32,7 @@ pub fn document() -> Document {
         service::metrics,
         service::openapi,
         service::ready,
+        service::reload_flows,
         speech::speak,
         speech::transcribe,
     ),

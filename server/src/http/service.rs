@@ -66,6 +66,13 @@ pub(super) struct AgentList {
     agents: Vec<AgentStatus>,
 }
 
+/// The flows in use.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FlowList {
+    /// Their names, as in `dialog.flows`.
+    flows: Vec<String>,
+}
+
 /// What there is here.
 #[utoipa::path(get, path = "/", tag = "service", responses((status = 200, description = "Where things are", body = Index)))]
 pub(super) async fn index() -> Json<Index> {
@@ -121,6 +128,23 @@ pub(super) async fn openapi() -> Response {
     responses((status = 200, description = "The agents", body = AgentList)))]
 pub(super) async fn agents(State(state): State<HttpState>) -> Json<AgentList> {
     Json(AgentList { agents: state.agents.borrow().clone() })
+}
+
+/// Reads the flows anew, for the calls to come; calls that live keep theirs. A set with a fault changes nothing.
+#[utoipa::path(post, path = "/v1/flows/reload", tag = "service", responses(
+    (status = 200, description = "They are read", body = FlowList),
+    (status = 422, description = "One has faults; all stay as they were", body = Problem,
+        content_type = "application/problem+json"),
+))]
+pub(super) async fn reload_flows(State(state): State<HttpState>) -> Result<Json<FlowList>, Problem> {
+    let reload = state.reload_flows.clone();
+    let told = match tokio::task::spawn_blocking(move || reload()).await {
+        Ok(Ok(flows)) => return Ok(Json(FlowList { flows })),
+        Ok(Err(problem)) => format!("{problem:#}"),
+        Err(panic) => panic.to_string(),
+    };
+    let way_out = "Correct the file (`hotline flow check` tells the same) and ask again; calls go on as before.";
+    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, told, way_out))
 }
 
 /// Callbacks that were promised to callers in calls that have ended, newest first.

@@ -34,6 +34,8 @@ pub struct HttpState {
     pub readiness: Readiness,
     /// The speech engines, as far as callers leave them.
     pub guests: Guests,
+    /// Reads the flows anew and gives their names, or says what is wrong with one. Blocks while it reads.
+    pub reload_flows: Arc<dyn Fn() -> anyhow::Result<Vec<String>> + Send + Sync>,
     /// The counters of the house.
     pub metrics: PrometheusHandle,
     /// What clients must show; `None` lets everybody in who comes from this machine.

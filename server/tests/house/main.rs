@@ -6,5 +6,6 @@ mod bench;
 mod calls;
 mod engines;
 mod fixture;
+mod flows;
 mod signalling;
 mod talk;

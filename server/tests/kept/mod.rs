@@ -174,6 +174,7 @@ impl Keeping {
             prompts: tokio::sync::watch::Sender::default().subscribe(),
             readiness: readiness.clone(),
             guests: guests(),
+            reload_flows: std::sync::Arc::new(|| anyhow::bail!("after-sales.yaml:3: unknown key `stepz`")),
             metrics: telemetry::metrics_builder().unwrap().build_recorder().handle(),
             token: token.map(|token| token.to_owned().try_into().unwrap()),
             closing: closing.clone(),
