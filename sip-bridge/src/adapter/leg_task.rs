@@ -69,6 +69,8 @@ pub(super) struct LegTask {
     pub(super) retry_after: Option<Duration>,
     /// A changed offer of theirs that has just come.
     pub(super) arrived: Option<(Change, Option<String>)>,
+    /// One that has overtaken its ACK.
+    pub(super) kept: Option<(Change, Option<String>)>,
     /// The one that is with the house.
     pub(super) open: Option<(Change, oneshot::Receiver<ReofferReply>)>,
     /// A changed offer of ours: to send, and whom to tell.
@@ -105,6 +107,7 @@ impl LegTask {
             answer: None,
             retry_after: None,
             arrived: None,
+            kept: None,
             open: None,
             reoffer: None,
             reoffered: None,

@@ -4,5 +4,7 @@
 
 mod calls;
 mod common;
+mod overtaken;
 mod peers;
+mod phone;
 mod wire;
