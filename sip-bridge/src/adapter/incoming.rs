@@ -14,7 +14,7 @@ use tracing::{debug, info};
 use call::Pii;
 
 use super::dialog::{Dialog, transport_of};
-use super::headers::{sdp_of, to_tag};
+use super::headers::{sdp_of, to_tag, unescaped};
 use super::leg_task::LegTask;
 use super::switch::{DialogKey, NoPlace, Switch};
 use super::wire::{FromWire, LEG_INBOX_MAX, Reply, TheirInvite, drive_theirs, response, source_of};
@@ -83,7 +83,7 @@ fn invited(switch: &Arc<Switch>, transaction: Transaction) -> Result<(), (Box<Tr
     let call = InboundCall {
         leg: LegHandle::new(events, orders_in),
         from: Pii::new(caller(invite)),
-        to: invite.uri.user().unwrap_or_default().to_owned(),
+        to: unescaped(invite.uri.user().unwrap_or_default()),
         source,
         offer: sdp_of(invite, &invite.body),
         sip_call_id: dialog.call_id.clone(),
@@ -101,7 +101,7 @@ fn invited(switch: &Arc<Switch>, transaction: Transaction) -> Result<(), (Box<Tr
 /// The user who calls, or the host when there is none, as with an anonymous trunk.
 fn caller(invite: &Request) -> String {
     let uri = invite.from_header().ok().and_then(|from| from.uri().ok());
-    uri.map(|uri| uri.user().map_or_else(|| uri.host().to_string(), str::to_owned)).unwrap_or_default()
+    uri.map(|uri| uri.user().map_or_else(|| uri.host().to_string(), unescaped)).unwrap_or_default()
 }
 
 /// Answers and forgets (RFC 3261 8.2.7): a transaction that is dropped unanswered leaves nothing in the stack.

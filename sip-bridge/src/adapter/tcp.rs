@@ -18,9 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace, warn};
 
 use super::switch::Switch;
-use super::wire::readable;
+use super::wire::{Admission, admit};
 use crate::frame::{Frame, Framer};
-use crate::front::{Verdict, judge, refuse};
 
 /// Most accepted connections at once; more are closed at once.
 const CONNECTIONS_MAX: usize = 1024;
@@ -139,7 +138,7 @@ impl Reader {
         loop {
             match framer.next() {
                 Frame::Broken(rest) => {
-                    if let Verdict::Reply { bytes, .. } = judge(&rest, self.peer) {
+                    if let Admission::Reply { bytes, .. } = admit(&rest, self.peer) {
                         self.answer(bytes).await?;
                     }
                     debug!(peer = %self.peer, "Stream is not SIP, closed");
@@ -153,14 +152,10 @@ impl Reader {
     }
 
     async fn take(&self, message: &[u8]) -> Result<(), Broken> {
-        let verdict = match judge(message, self.peer) {
-            Verdict::Pass if !readable(message) => refuse(message, self.peer),
-            verdict => verdict,
-        };
-        match verdict {
-            Verdict::Drop => trace!(peer = %self.peer, length = message.len(), "Message dropped"),
-            Verdict::Pass => self.pass(message).await,
-            Verdict::Reply { bytes, .. } => self.answer(bytes).await?,
+        match admit(message, self.peer) {
+            Admission::Drop => trace!(peer = %self.peer, length = message.len(), "Message dropped"),
+            Admission::Pass(message) => self.pass(&message).await,
+            Admission::Reply { bytes, .. } => self.answer(bytes).await?,
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The UDP socket as the stack sees it: only what the doorman passes.
 
+use std::borrow::Cow;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
@@ -14,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace};
 
 use super::switch::lock;
-use super::wire::readable;
-use crate::front::{Verdict, judge, refuse};
+use super::wire::{Admission, admit};
 
 /// A socket that answers and drops what must not reach the stack, and that can be closed while the stack still holds
 /// it for late transactions.
@@ -54,14 +54,15 @@ impl FrontedSocket {
             if datagram.iter().all(u8::is_ascii_whitespace) {
                 return Ok((length, source));
             }
-            let verdict = match judge(datagram, source) {
-                Verdict::Pass if !readable(datagram) => refuse(datagram, source),
-                verdict => verdict,
-            };
-            match verdict {
-                Verdict::Drop => trace!(%source, length, "Datagram dropped"),
-                Verdict::Pass => return Ok((length, source)),
-                Verdict::Reply { bytes, to } => {
+            match admit(datagram, source) {
+                Admission::Drop => trace!(%source, length, "Datagram dropped"),
+                Admission::Pass(Cow::Borrowed(whole)) => return Ok((whole.len(), source)),
+                Admission::Pass(Cow::Owned(plainer)) => {
+                    let Some(room) = buffer.get_mut(..plainer.len()) else { continue };
+                    room.copy_from_slice(&plainer);
+                    return Ok((plainer.len(), source));
+                }
+                Admission::Reply { bytes, to } => {
                     // An answer that cannot be sent now is asked for again.
                     let _lost = socket.try_send_to(&bytes, to);
                 }

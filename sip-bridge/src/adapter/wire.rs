@@ -1,6 +1,7 @@
 //! Transactions as they reach a leg: each is driven by a small task, because the stack's `receive` must not be
 //! interrupted, and a leg waits for many things at once.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::headers::{allow, extra, sdp_of, sdp_type, status, to_tag};
 use super::switch::Switch;
+use crate::front::{Verdict, judge, refuse};
 
 /// Messages a leg may have waiting.
 pub(super) const LEG_INBOX_MAX: usize = 32;
@@ -236,8 +238,35 @@ impl MessageInspector for Finisher {
     }
 }
 
+/// What becomes of the bytes of one message.
+pub(super) enum Admission<'a> {
+    /// Nothing.
+    Drop,
+    /// The stack takes them, or the same in plainer form.
+    Pass(Cow<'a, [u8]>),
+    /// These go back.
+    Reply { bytes: Vec<u8>, to: SocketAddr },
+}
+
+/// Has the doorman look at one message, and sees that the stack can read what it passes.
+pub(super) fn admit(message: &[u8], source: SocketAddr) -> Admission<'_> {
+    let passed: Cow<'_, [u8]> = match judge(message, source) {
+        Verdict::Drop => return Admission::Drop,
+        Verdict::Pass { length } => message.get(..length).unwrap_or(message).into(),
+        Verdict::PassPlain(plain) => plain.into(),
+        Verdict::Reply { bytes, to } => return Admission::Reply { bytes, to },
+    };
+    if readable(&passed) {
+        return Admission::Pass(passed);
+    }
+    match refuse(message, source) {
+        Verdict::Reply { bytes, to } => Admission::Reply { bytes, to },
+        Verdict::Drop | Verdict::Pass { .. } | Verdict::PassPlain(_) => Admission::Drop,
+    }
+}
+
 /// Whether the stack will be able to read what the doorman has passed.
-pub(super) fn readable(message: &[u8]) -> bool {
+fn readable(message: &[u8]) -> bool {
     match SipMessage::try_from(message) {
         Err(_) => false,
         Ok(SipMessage::Response(response)) => response.top_via_header().is_ok_and(|via| via.typed().is_ok()),

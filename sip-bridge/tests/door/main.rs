@@ -7,4 +7,5 @@ mod common;
 mod overtaken;
 mod peers;
 mod phone;
+mod torture;
 mod wire;
