@@ -38,27 +38,6 @@ pub(super) fn digit_of(request: &Request) -> Option<Result<char, BadDigit>> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BadDigit;
 
-/// A user part as it is meant (RFC 3261 19.1.2); as it was written where that would be no text.
-pub(super) fn unescaped(user: &str) -> String {
-    let mut bytes = Vec::with_capacity(user.len());
-    let mut rest = user.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match digits.filter(|_| first == b'%').and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains(char::is_control));
-    text.unwrap_or_else(|| user.to_owned())
-}
-
 /// Why they hang up: the text of their Reason header (RFC 3326).
 pub(super) fn reason_of(request: &Request) -> Option<String> {
     let value = request.header_value("Reason")?;

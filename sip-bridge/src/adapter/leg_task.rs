@@ -19,13 +19,17 @@ use super::wire::{FromWire, LEG_INBOX_MAX, Leash, OurRequest, Reply, Responder, 
 use crate::door::{Dial, DoorError};
 use crate::handle::{LEG_EVENTS_MAX, LEG_ORDERS_MAX, LegError, LegEvent, LegHandle, Order, ReofferReply};
 use crate::leg::{Leg, LegInput, LegState, NotNow};
+use crate::registrar::Contact;
 
 /// Room kept in the queue of events for those that must not be lost.
 pub(super) const EVENTS_KEPT: usize = 8;
 
-/// Places a call.
-pub(crate) fn dial(switch: &Arc<Switch>, dial: Dial) -> Result<LegHandle, DoorError> {
-    let dialog = Dialog::calling(switch, &dial)?;
+/// Places a call, to a registered phone or to whatever address.
+pub(crate) fn dial(switch: &Arc<Switch>, dial: Dial, contact: Option<&Contact>) -> Result<LegHandle, DoorError> {
+    let dialog = match contact {
+        Some(contact) => Dialog::calling_contact(switch, &dial, contact)?,
+        None => Dialog::calling(switch, &dial)?,
+    };
     let (events_in, events) = mpsc::channel(LEG_EVENTS_MAX);
     let (orders_in, orders) = mpsc::channel(LEG_ORDERS_MAX);
     let (inbox_in, inbox) = mpsc::channel(LEG_INBOX_MAX);
@@ -79,7 +83,7 @@ pub(super) struct LegTask {
     /// Its end tells the drivers.
     life: CancellationToken,
     _end: DropGuard,
-    _place: Place,
+    place: Place,
 }
 
 impl LegTask {
@@ -113,7 +117,7 @@ impl LegTask {
             reoffered: None,
             _end: life.clone().drop_guard(),
             life,
-            _place: place,
+            place,
         }
     }
 
@@ -133,6 +137,7 @@ impl LegTask {
 
     async fn invite(&mut self, dial: &Dial) -> bool {
         let Some(hop) = self.dialog.place(&self.switch).await else { return false };
+        self.dialog.stream().into_iter().for_each(|stream| self.place.hold(stream));
         let content = Content { sdp: Some(&dial.sdp), headers: &dial.headers };
         let Some(request) = self.dialog.request(&self.switch, Method::Invite, &hop, content) else { return false };
         let sent = self.send(request.clone(), &hop, OurRequest::Invite);

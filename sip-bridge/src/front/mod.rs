@@ -2,15 +2,22 @@
 //!
 //! The stack's parser refuses unknown methods without an answer and lets much pass that RFC 3261 calls malformed. Both
 //! are settled here without state: a reply is made of the request alone (RFC 3261 8.2.7), so a flood of bad requests
-//! costs no memory. Pure: bytes in, a verdict out.
+//! costs no memory. Registrations are answered here too. Pure: bytes and the time in, a verdict out.
 
 mod grammar;
 mod request;
 
 use std::net::SocketAddr;
 
+use call::Moment;
 use grammar::Via;
-use request::{Answer, Request};
+
+use crate::door::Transport;
+use crate::guard::{DoorCounts, Entry, Guard, GuardConfig};
+use crate::registrar::{Contact, Outcome, Registrar, RegistrarConfig};
+
+pub(crate) use grammar::{Address, list, unescaped};
+pub(crate) use request::{Answer, Request};
 
 /// Longest message head we read, in bytes.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -18,6 +25,8 @@ pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub(crate) const PRODUCT: &str = "Hotline";
 /// The methods we do.
 pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE";
+/// The same where there is a registrar.
+const ALLOW_REGISTER: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER";
 /// The bodies we read.
 pub(crate) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
 
@@ -34,31 +43,139 @@ pub(crate) enum Verdict {
     Reply { bytes: Vec<u8>, to: SocketAddr },
 }
 
-/// Judges one message: a datagram, or what a stream was cut into.
-pub(crate) fn judge(message: &[u8], source: SocketAddr) -> Verdict {
-    let (head, body) = split(message);
-    if head.len() > HEAD_BYTES_MAX {
-        return Verdict::Drop;
+/// Where a message came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) source: SocketAddr,
+    pub(crate) transport: Transport,
+}
+
+/// The doorman, with the limits and the book of users.
+pub(crate) struct Doorman {
+    guard: Guard,
+    registrar: Option<Registrar>,
+    counts: DoorCounts,
+}
+
+impl Doorman {
+    pub(crate) fn new(guard: GuardConfig, registrar: Option<RegistrarConfig>) -> Self {
+        let (registrar, counts) = (registrar.map(Registrar::new), DoorCounts::default());
+        Self { guard: Guard::new(guard), registrar, counts }
     }
-    if head.starts_with(b"SIP/2.0 ") {
-        return if body.is_some() { Verdict::Pass { length: message.len() } } else { Verdict::Drop };
-    }
-    let Some((request, via)) = read(head, source) else {
-        return Verdict::Drop;
-    };
-    // RFC 3261 17.1.1.3: an ACK is never answered.
-    match (request.objection(body, &via), request.method == "ACK") {
-        (Some(_), true) => Verdict::Drop,
-        (Some(answer), false) => Verdict::Reply { bytes: request.reply(&answer, &via), to: via.reply_to },
-        (None, _) => {
-            let body = body.unwrap_or_default();
-            let body = request.content_length().and_then(|length| body.get(..length)).unwrap_or(body);
-            if request.odd {
-                Verdict::PassPlain(request.plain(body))
-            } else {
-                Verdict::Pass { length: head.len() + HEAD_END.len() + body.len() }
-            }
+
+    /// Judges one message: a datagram, or what a stream was cut into.
+    pub(crate) fn judge(&mut self, message: &[u8], origin: Origin, now: Moment) -> Verdict {
+        let verdict = self.look(message, origin, now);
+        match &verdict {
+            Verdict::Drop => self.counts.dropped += 1,
+            Verdict::Pass { .. } | Verdict::PassPlain(_) | Verdict::Reply { .. } => {}
         }
+        verdict
+    }
+
+    fn look(&mut self, message: &[u8], origin: Origin, now: Moment) -> Verdict {
+        let (head, body) = split(message);
+        if head.len() > HEAD_BYTES_MAX {
+            return Verdict::Drop;
+        }
+        if head.starts_with(b"SIP/2.0 ") {
+            return if body.is_some() { Verdict::Pass { length: message.len() } } else { Verdict::Drop };
+        }
+        let Some((request, via)) = read(head, origin.source) else {
+            return Verdict::Drop;
+        };
+        let allowed = if self.registrar.is_some() { ALLOW_REGISTER } else { ALLOW };
+        let answer = match request.objection(body, &via, allowed) {
+            // RFC 3261 17.1.1.3: an ACK is never answered.
+            Some(_) if request.method == "ACK" => return Verdict::Drop,
+            Some(objection) => {
+                self.counts.refused += 1;
+                objection
+            }
+            None => match self.serve(&request, origin, now) {
+                Service::Answered(answer) => answer,
+                Service::Ignored => return Verdict::Drop,
+                Service::Passed => return pass(&request, head, body.unwrap_or_default()),
+            },
+        };
+        Verdict::Reply { bytes: request.reply(&answer, &via), to: via.reply_to }
+    }
+
+    /// What a well formed request meets.
+    fn serve(&mut self, request: &Request<'_>, origin: Origin, now: Moment) -> Service {
+        let source = origin.source.ip();
+        let entry = match request.method {
+            // What belongs to a call is never limited: nothing may be felt on a call that is up.
+            "INVITE" if !request.is_within() => self.guard.invite(source, now),
+            "REGISTER" => self.guard.register(source, now),
+            _ => Entry::Welcome,
+        };
+        let limited = match request.method {
+            "REGISTER" => &mut self.counts.registers_limited,
+            _ => &mut self.counts.invites_limited,
+        };
+        *limited += u64::from(entry != Entry::Welcome);
+        match (entry, &mut self.registrar) {
+            (Entry::Silence, _) => Service::Ignored,
+            (Entry::Later, _) => Service::Answered(Answer::new("503 Service Unavailable").with("Retry-After", LATER_S)),
+            (Entry::Welcome, Some(registrar)) if request.method == "REGISTER" => {
+                let (answer, outcome) = registrar.register(request, origin.source, origin.transport, now);
+                if outcome == Outcome::WrongPassword {
+                    self.counts.failures += 1;
+                    self.counts.blocked += u64::from(self.guard.failed(source, now));
+                }
+                Service::Answered(answer)
+            }
+            (Entry::Welcome, _) => Service::Passed,
+        }
+    }
+
+    /// What was refused so far, and who is registered.
+    pub(crate) fn counts(&self, now: Moment) -> DoorCounts {
+        let registered = self.registrar.as_ref().map_or(0, |registrar| registrar.registered(now)) as u64;
+        DoorCounts { registered, ..self.counts }
+    }
+
+    /// A connection was refused.
+    pub(crate) fn count_refused_connection(&mut self) {
+        self.counts.connections_refused += 1;
+    }
+
+    /// The limits.
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Where a user's phones are.
+    pub(crate) fn contacts(&self, user: &str, now: Moment) -> Vec<Contact> {
+        self.registrar.as_ref().map(|registrar| registrar.contacts(user, now)).unwrap_or_default()
+    }
+
+    /// Whether a registered phone is reached by this connection.
+    pub(crate) fn needs(&self, source: SocketAddr, now: Moment) -> bool {
+        self.registrar.as_ref().is_some_and(|registrar| registrar.needs(source, now))
+    }
+
+    /// The phones whose NAT must hear of us again.
+    pub(crate) fn due(&mut self, now: Moment) -> Vec<Contact> {
+        self.registrar.as_mut().map(|registrar| registrar.due(now)).unwrap_or_default()
+    }
+}
+
+/// What becomes of a request that is well formed.
+enum Service {
+    Answered(Answer),
+    Ignored,
+    Passed,
+}
+
+/// Lets a request through to the stack.
+fn pass(request: &Request<'_>, head: &[u8], body: &[u8]) -> Verdict {
+    let body = request.content_length().and_then(|length| body.get(..length)).unwrap_or(body);
+    if request.odd {
+        Verdict::PassPlain(request.plain(body))
+    } else {
+        Verdict::Pass { length: head.len() + HEAD_END.len() + body.len() }
     }
 }
 
@@ -88,136 +205,9 @@ fn split(message: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
+/// What a source beyond its limit is told to wait, in seconds.
+const LATER_S: &str = "30";
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SOURCE: &str = "192.0.2.7:40000";
-
-    fn request(method: &str, change: impl Fn(String) -> String) -> Vec<u8> {
-        let plain = format!(
-            "{method} sip:1@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.5:5070;rport;branch=z9hG4bK1\r\n\
-             From: <sip:a@x>;tag=f\r\nTo: <sip:1@x>\r\nCall-ID: c\r\nCSeq: 7 {method}\r\nMax-Forwards: 70\r\n\
-             Contact: <sip:a@10.0.0.5:5070>\r\nContent-Length: 0\r\n\r\n"
-        );
-        change(plain).into_bytes()
-    }
-
-    /// The status of the reply, `pass` or `drop`.
-    fn verdict(message: &[u8]) -> String {
-        match judge(message, SOURCE.parse().unwrap()) {
-            Verdict::Drop => "drop".to_owned(),
-            Verdict::Pass { .. } | Verdict::PassPlain(_) => "pass".to_owned(),
-            Verdict::Reply { bytes, .. } => String::from_utf8(bytes).unwrap()[8..11].to_owned(),
-        }
-    }
-
-    #[test]
-    fn every_method_is_passed_answered_or_refused() {
-        for (method, expected) in [
-            ("ACK", "pass"),
-            ("BYE", "481"),
-            ("CANCEL", "pass"),
-            ("INFO", "481"),
-            ("INVITE", "pass"),
-            ("MESSAGE", "405"),
-            ("NOTIFY", "405"),
-            ("OPTIONS", "200"),
-            ("PRACK", "405"),
-            ("PUBLISH", "405"),
-            ("REFER", "405"),
-            ("REGISTER", "405"),
-            ("SUBSCRIBE", "405"),
-            ("UPDATE", "481"),
-            ("NEWMETHOD", "501"),
-            ("invite", "501"),
-            ("IN<VITE", "400"),
-        ] {
-            assert_eq!(verdict(&request(method, |plain| plain)), expected, "{method}");
-        }
-    }
-
-    #[test]
-    fn a_malformed_request_is_told_so() {
-        let check = |from: &str, to: &str, expected: &str| {
-            let message = request("INVITE", |plain| {
-                assert!(plain.contains(from), "{from}");
-                plain.replace(from, to)
-            });
-            assert_eq!(verdict(&message), expected, "{from} -> {to}");
-        };
-        check("SIP/2.0\r\n", "SIP/7.0\r\n", "505");
-        check("CSeq: 7", "CSeq: 36893488147419103232", "400");
-        check("CSeq: 7 INVITE", "CSeq: 7 BYE", "400");
-        check("CSeq: 7 INVITE\r\n", "", "400");
-        check("CSeq:", "CSeq 7\r\nCSeq:", "400");
-        check("Call-ID: c\r\n", "", "400");
-        check("Call-ID: c\r\n", "i: c\r\n", "pass");
-        check("From: <sip:a@x>;tag=f", "From: <sip:a@x>", "400");
-        check("From: <sip:a@x>;tag=f", "From: \"a <sip:a@x>;tag=f", "400");
-        check("From: <sip:a@x>;tag=f", "From: \"a, <b>\"\r\n <sip:a@x>;tag=f", "pass");
-        check("To: <sip:1@x>\r\n", "To: <sip:1@x>\r\nTo: <sip:2@x>\r\n", "400");
-        check("Contact: <sip:a@10.0.0.5:5070>\r\n", "", "400");
-        check("Contact: <sip:a@10.0.0.5:5070>", "Contact: sip:a@10.0.0.5?x=y", "400");
-        check("Contact: <sip:a@10.0.0.5:5070>", "Contact: <sip:a@10.0.0.5>, <sip:b@10.0.0.5>", "pass");
-        check("branch=z9hG4bK1", "branch=z9hG4bK", "400");
-        check("branch=z9hG4bK1", "branch=z9hG4bK1;;", "400");
-        check("Max-Forwards", "Accept: text/plain\r\nMax-Forwards", "406");
-        check("Max-Forwards", "Accept: text/plain, application/sdp;q=0.1\r\nMax-Forwards", "pass");
-        check("SIP/2.0\r\n", "SIP/2.0  \r\n", "400");
-        check("sip:1@192.0.2.1 SIP", " sip:1@192.0.2.1 SIP", "400");
-        check("sip:1@192.0.2.1 SIP", "sip:1@192.0.2.1?Route=x SIP", "400");
-        check("sip:1@192.0.2.1 SIP", "sip:1?x@192.0.2.1 SIP", "pass");
-        check("Content-Length: 0", "Content-Length: 9999", "400");
-        check("Content-Length: 0", "Content-Length: -1", "400");
-        check("Content-Length: 0", "Content-Length: 0\r\nl: 5", "400");
-        check("Max-Forwards: 70", "Max-Forwards: many", "400");
-        check("sip:1@192.0.2.1 SIP", "<sip:1@192.0.2.1> SIP", "400");
-        check("sip:1@192.0.2.1 SIP", "sip:1@192.0.2.1 ;x SIP", "400");
-        check("sip:1@192.0.2.1 SIP", "tel:+86100 SIP", "pass");
-        check("sip:1@192.0.2.1 SIP", "nobody:x SIP", "416");
-        check("Max-Forwards", "Require: 100rel, x\r\nMax-Forwards", "420");
-        check("Content-Length: 0\r\n\r\n", "Content-Type: text/html\r\nContent-Length: 1\r\n\r\n<", "415");
-        check("Content-Length: 0\r\n\r\n", "Content-Length: 0\r\n", "400");
-        check("Via: SIP/2.0/UDP 10.0.0.5:5070;rport;branch=z9hG4bK1\r\n", "", "drop");
-    }
-
-    #[test]
-    fn what_is_no_sip_gets_no_answer() {
-        for noise in
-            [&b""[..], b"\0\xff\x80\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"INVITE", b"SIP/2.0 200", b" \r\n\r\n"]
-        {
-            assert_eq!(verdict(noise), "drop", "{noise:?}");
-        }
-        let ack = request("ACK", |plain| plain.replace("CSeq: 7", "CSeq: x"));
-        assert_eq!(verdict(&ack), "drop", "an ACK is never answered");
-    }
-
-    #[test]
-    fn a_reply_goes_back_where_the_request_came_from() {
-        let check = |via: &str, to: &str, expected: &str| {
-            let message =
-                request("REGISTER", |plain| plain.replace("SIP/2.0/UDP 10.0.0.5:5070;rport;branch=z9hG4bK1", via));
-            let Verdict::Reply { bytes, to: sent_to } = judge(&message, SOURCE.parse().unwrap()) else {
-                panic!("no reply to {via}");
-            };
-            let text = String::from_utf8(bytes).unwrap();
-            let line = text.lines().find(|line| line.starts_with("Via")).unwrap();
-            assert_eq!((sent_to.to_string().as_str(), line), (to, expected));
-            assert!(text.contains("\r\nUser-Agent: Hotline\r\n"), "{text}");
-            assert!(text.contains("\r\nTo: <sip:1@x>;tag="), "{text}");
-        };
-        check(
-            "SIP/2.0/UDP 10.0.0.5:5070;rport;branch=z1",
-            SOURCE,
-            "Via: SIP/2.0/UDP 10.0.0.5:5070;rport=40000;branch=z1;received=192.0.2.7",
-        );
-        check(
-            "SIP/2.0/UDP h.example;branch=z1, SIP/2.0/UDP p:1",
-            "192.0.2.7:5060",
-            "Via: SIP/2.0/UDP h.example;branch=z1;received=192.0.2.7, SIP/2.0/UDP p:1",
-        );
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::grammar::{Address, Via, is_token, list, long_name, tightened};
-use super::{ACCEPT, ALLOW, PRODUCT};
+use super::{ACCEPT, PRODUCT};
 
 /// A stateless answer.
 pub(crate) struct Answer {
@@ -83,7 +83,7 @@ impl<'a> Request<'a> {
     }
 
     /// Why it may not pass, or what it is to be told.
-    pub(super) fn objection(&self, body: Option<&[u8]>, via: &Via) -> Option<Answer> {
+    pub(super) fn objection(&self, body: Option<&[u8]>, via: &Via, allowed: &str) -> Option<Answer> {
         if self.version != "SIP/2.0" {
             return Some(Answer::new("505 Version Not Supported"));
         }
@@ -93,7 +93,7 @@ impl<'a> Request<'a> {
         }
         // RFC 3261 8.2: method first, then headers, then content.
         if !KNOWN.contains(&self.method) {
-            return Some(Answer::new("501 Not Implemented").with("Allow", ALLOW));
+            return Some(Answer::new("501 Not Implemented").with("Allow", allowed));
         }
         if !via.sound {
             return Some(Answer::new("400 Bad Via"));
@@ -101,10 +101,10 @@ impl<'a> Request<'a> {
         if let Some(missing) = self.missing() {
             return Some(Answer::new(missing));
         }
-        if !ALLOW.split(", ").any(|allowed| allowed == self.method) {
-            return Some(Answer::new("405 Method Not Allowed").with("Allow", ALLOW));
+        if !allowed.split(", ").any(|method| method == self.method) {
+            return Some(Answer::new("405 Method Not Allowed").with("Allow", allowed));
         }
-        self.bad_uri().or_else(|| self.extension()).or_else(|| self.content(body)).or_else(|| self.place())
+        self.bad_uri().or_else(|| self.extension()).or_else(|| self.content(body)).or_else(|| self.place(allowed))
     }
 
     /// RFC 3261 18.3, 20.14: the length, if given, is one number and no more than what came.
@@ -171,6 +171,16 @@ impl<'a> Request<'a> {
         number.is_some_and(|number| number < 1 << 31) && words.next() == Some(self.method) && words.next().is_none()
     }
 
+    /// The number of the CSeq.
+    pub(crate) fn cseq(&self) -> Option<u32> {
+        self.first("cseq")?.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Whether it belongs into a dialog.
+    pub(super) fn is_within(&self) -> bool {
+        self.first("to").and_then(Address::read).is_some_and(|to| to.tag().is_some())
+    }
+
     fn bad_uri(&self) -> Option<Answer> {
         if self.uri.is_empty() || self.uri.contains([' ', '\t', '<', '>', '"']) {
             return Some(Answer::new("400 Bad Request-URI"));
@@ -216,13 +226,12 @@ impl<'a> Request<'a> {
     }
 
     /// What belongs into a dialog and names none, and what needs no dialog.
-    fn place(&self) -> Option<Answer> {
-        let in_dialog = self.first("to").and_then(Address::read).is_some_and(|to| to.tag().is_some());
-        match (self.method, in_dialog) {
+    fn place(&self, allowed: &str) -> Option<Answer> {
+        match (self.method, self.is_within()) {
             ("BYE" | "INFO" | "UPDATE", false) => Some(Answer::new("481 Call/Transaction Does Not Exist")),
             // RFC 3261 11.2.
             ("OPTIONS", false) => {
-                let answer = Answer::new("200 OK").with("Allow", ALLOW).with("Accept", ACCEPT);
+                let answer = Answer::new("200 OK").with("Allow", allowed).with("Accept", ACCEPT);
                 Some(answer.with("Accept-Language", "en, zh"))
             }
             _ => None,
