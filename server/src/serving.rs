@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use sip_bridge::Transport;
+use sip_bridge::{Door, Transport};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -32,6 +32,7 @@ pub struct Serving {
     http: JoinHandle<()>,
     reception: JoinHandle<()>,
     prompts: JoinHandle<()>,
+    door: JoinHandle<()>,
     projector: ProjectorTask,
 }
 
@@ -76,7 +77,8 @@ impl Serving {
         let reception = tokio::spawn(reception::receive(house.clone(), arrivals));
         house.prepare_prompts();
         let prompts = tokio::spawn(follow_prompts(house.mouth.prepared()));
-        Ok(Self { house, readiness, http_address, closing, http, reception, prompts, projector: projector_task })
+        let door = tokio::spawn(follow_door(house.door.clone()));
+        Ok(Self { house, readiness, http_address, closing, http, reception, prompts, door, projector: projector_task })
     }
 
     /// Where calls come in.
@@ -118,9 +120,10 @@ impl Serving {
 
     /// Takes no new calls, lets live ones finish or tells them goodbye, and closes everything.
     pub async fn stop(self) {
-        let Self { house, readiness, closing, http, reception, prompts, projector, .. } = self;
+        let Self { house, readiness, closing, http, reception, prompts, door, projector, .. } = self;
         readiness.missing("calls", "the server is stopping");
         prompts.abort();
+        door.abort();
         info!(live = house.calls.len(), "Stopping: no new calls, live ones may finish");
         house.stopping.cancel();
         house.calls.close();
@@ -201,6 +204,16 @@ async fn follow_prompts(mut prompts: watch::Receiver<Prepared>) {
     }
 }
 
+/// Tells the metrics what the SIP door refuses, until the server stops.
+async fn follow_door(door: Door) {
+    loop {
+        telemetry::observe_door(door.counts());
+        tokio::time::sleep(DOOR_NEWS).await;
+    }
+}
+
+/// How often the metrics hear of the door.
+const DOOR_NEWS: Duration = Duration::from_secs(1);
 /// How often the log tells how far the prompts are.
 const PROMPTS_NEWS: Duration = Duration::from_secs(10);
 /// How long the last words may take once the limit has come.

@@ -131,6 +131,21 @@ pub(crate) fn set_prompts(prompts: Prepared) {
     gauge!("hotline_prompts_failed").set(prompts.failed as f64);
 }
 
+/// Notes what the SIP door has refused since it opened.
+pub(crate) fn observe_door(counts: sip_bridge::DoorCounts) {
+    let refused = |reason: &'static str, count: u64| {
+        counter!("hotline_sip_refused_total", "reason" => reason).absolute(count);
+    };
+    refused("connections", counts.connections_refused);
+    refused("invites", counts.invites_limited);
+    refused("no_sip", counts.dropped);
+    refused("registers", counts.registers_limited);
+    refused("request", counts.refused);
+    counter!("hotline_sip_passwords_wrong_total").absolute(counts.failures);
+    counter!("hotline_sip_sources_blocked_total").absolute(counts.blocked);
+    gauge!("hotline_sip_phones_registered").set(counts.registered as f64);
+}
+
 /// Notes what became of a webhook.
 pub(crate) fn observe_webhook(outcome: &'static str) {
     counter!("hotline_webhooks_total", "outcome" => outcome).increment(1);
@@ -257,6 +272,10 @@ fn describe() {
     describe_counter!("hotline_transfers_failed_total", "Callers for whom no person was found");
     describe_counter!("hotline_transfers_requested_total", "Persons asked for, by reason");
     describe_counter!("hotline_utterances_total", "Finished utterances, by speaker and language");
+    describe_counter!("hotline_sip_passwords_wrong_total", "Registrations with a wrong password");
+    describe_counter!("hotline_sip_refused_total", "What the SIP door refused, by reason");
+    describe_counter!("hotline_sip_sources_blocked_total", "Sources blocked for wrong passwords");
+    describe_gauge!("hotline_sip_phones_registered", "Phones that are registered now");
     describe_counter!("hotline_webhooks_total", "Webhooks, by what became of them");
     describe_gauge!("hotline_calls_live", "Calls that live now");
     describe_histogram!(ENGINE_SECONDS, metrics::Unit::Seconds, "How long speech engines over HTTP took");

@@ -12,8 +12,11 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tracing::info;
 
+use crate::adapter::gate::{Gate, keep_open};
 use crate::adapter::{Switch, incoming, leg_task, tcp};
+use crate::guard::{DoorCounts, GuardConfig};
 use crate::handle::{InboundCall, LegHandle};
+use crate::registrar::{Contact, RegistrarConfig};
 
 /// Inbound calls that may wait to be looked at; beyond it callers hear 503.
 pub const INBOUND_CALLS_MAX: usize = 256;
@@ -39,8 +42,8 @@ impl Transport {
     }
 }
 
-/// Where the door opens.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Where the door opens, and to whom.
+#[derive(Clone, Debug, Default)]
 pub struct DoorConfig {
     /// The UDP address; port 0 takes a free one.
     pub udp: Option<SocketAddr>,
@@ -49,6 +52,10 @@ pub struct DoorConfig {
     /// The address peers reach us at, when it is not the one we are bound to. Without it, a door bound to every
     /// address names the one from which the route to each peer leaves.
     pub public_address: Option<IpAddr>,
+    /// What one source may ask.
+    pub guard: GuardConfig,
+    /// Who may register; without it REGISTER is not allowed.
+    pub registrar: Option<RegistrarConfig>,
 }
 
 /// Why the door did not open, or a call did not go out.
@@ -143,7 +150,9 @@ impl Door {
         let udp_addr = udp.as_ref().and_then(|socket| socket.local_addr().ok());
         let tcp_addr = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
         let (inbound, calls) = mpsc::channel(INBOUND_CALLS_MAX);
-        let (switch, endpoint, transactions) = Switch::new(udp_addr, tcp_addr, config.public_address, inbound);
+        let keeps_open = config.registrar.is_some();
+        let gate = Gate::new(config.guard, config.registrar);
+        let (switch, endpoint, transactions) = Switch::new(udp_addr, tcp_addr, config.public_address, gate, inbound);
         if let (Some(socket), Some(addr)) = (udp, udp_addr) {
             let served = switch.serve_datagrams(socket).await;
             served.map_err(|error| cannot_open(addr, Transport::Udp, error))?;
@@ -153,6 +162,9 @@ impl Door {
         }
         switch.spawn("SIP stack", async move { endpoint.serve().await });
         switch.spawn("SIP dispatcher", incoming::dispatch(Arc::clone(&switch), transactions));
+        if keeps_open {
+            switch.spawn("NAT keeper", keep_open(Arc::clone(&switch)));
+        }
         info!(udp = ?udp_addr, tcp = ?tcp_addr, "SIP door open");
         Ok((Self { switch }, calls))
     }
@@ -179,7 +191,25 @@ impl Door {
     /// # Errors
     /// [`DoorError::BadTarget`], [`DoorError::NoTransport`], [`DoorError::Full`] and [`DoorError::Closed`].
     pub async fn dial(&self, dial: Dial) -> Result<LegHandle, DoorError> {
-        leg_task::dial(&self.switch, dial)
+        leg_task::dial(&self.switch, dial, None)
+    }
+
+    /// The same to a registered phone, which is reached where it registered from; [`Dial::to`] is not looked at.
+    ///
+    /// # Errors
+    /// As [`Door::dial`].
+    pub async fn dial_contact(&self, dial: Dial, contact: &Contact) -> Result<LegHandle, DoorError> {
+        leg_task::dial(&self.switch, Dial { to: contact.uri.clone(), ..dial }, Some(contact))
+    }
+
+    /// Where a user's phones are now, the latest registered first.
+    pub fn contacts(&self, user: &str) -> Vec<Contact> {
+        self.switch.gate().contacts(user)
+    }
+
+    /// What was refused since the door opened, and how many phones are registered.
+    pub fn counts(&self) -> DoorCounts {
+        self.switch.gate().counts()
     }
 
     /// Closes the door: takes no more calls, hangs up those that are left, closes the sockets, and returns when every

@@ -28,6 +28,11 @@ pub(crate) struct Framer {
 }
 
 impl Framer {
+    /// Whether no message has begun.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
     /// Adds what was read.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);

@@ -28,6 +28,8 @@ pub struct Leg {
     state: LegState,
     /// Who is changing the session right now (RFC 3261 14).
     reoffer: Option<Side>,
+    /// Theirs has overtaken their ACK and waits for it.
+    reoffer_waits: bool,
     /// We hung up, the house knows, and BYE or CANCEL must wait for their next message.
     hang_up_waits: bool,
     heard: Heard,
@@ -52,6 +54,7 @@ impl Leg {
             direction,
             state,
             reoffer: None,
+            reoffer_waits: false,
             hang_up_waits: false,
             heard: Heard::Nothing,
             deadline,
@@ -178,6 +181,9 @@ impl Leg {
         self.state = LegState::Confirmed;
         self.deadline = None;
         self.outputs.push_back(LegOutput::Confirmed { sdp });
+        if std::mem::take(&mut self.reoffer_waits) {
+            self.take_reoffer(now);
+        }
     }
 
     fn cancelled(&mut self) {
@@ -333,25 +339,30 @@ impl Leg {
             self.outputs.push_back(LegOutput::RefuseReoffer { code: 487 });
         }
         self.reoffer = None;
+        self.reoffer_waits = false;
         self.reoffer_deadline = None;
     }
 
     fn reoffered(&mut self, now: Moment) {
         match (self.state, self.reoffer) {
-            (LegState::Confirmed, None) => {
+            (LegState::Confirmed, None) => self.take_reoffer(now),
+            // RFC 5407 3.1.4: it has overtaken the ACK, or the ACK is lost and comes again with our next 200. What it
+            // offers can be judged only when the session that it changes is known, so it waits.
+            (LegState::Answered, None) => {
                 self.reoffer = Some(Side::Remote);
-                self.reoffer_deadline = Some(now + REOFFER_WAIT_MAX);
-                self.outputs.push_back(LegOutput::Reoffered);
+                self.reoffer_waits = true;
+                self.outputs.push_back(LegOutput::HoldReoffer);
             }
-            // RFC 3261 14.2: glare.
-            (LegState::Confirmed, Some(Side::Local)) => {
-                self.outputs.push_back(LegOutput::RefuseNewReoffer { code: 491 })
+            // RFC 3261 14.2: glare, or an INVITE of ours is still open.
+            (LegState::Confirmed, Some(Side::Local)) | (LegState::Calling | LegState::Cancelling, _) => {
+                self.outputs.push_back(LegOutput::RefuseNewReoffer { code: 491 });
             }
-            // RFC 3261 14.2: the earlier one is still open, or the call is not up yet.
+            (LegState::Ringing, _) if self.direction == Direction::Outbound => {
+                self.outputs.push_back(LegOutput::RefuseNewReoffer { code: 491 });
+            }
+            // RFC 3261 14.2: an earlier one of theirs is still open.
             (
                 LegState::Answered
-                | LegState::Calling
-                | LegState::Cancelling
                 | LegState::Confirmed
                 | LegState::Ended
                 | LegState::Invited
@@ -360,6 +371,12 @@ impl Leg {
                 _,
             ) => self.outputs.push_back(LegOutput::RefuseNewReoffer { code: 500 }),
         }
+    }
+
+    fn take_reoffer(&mut self, now: Moment) {
+        self.reoffer = Some(Side::Remote);
+        self.reoffer_deadline = Some(now + REOFFER_WAIT_MAX);
+        self.outputs.push_back(LegOutput::Reoffered);
     }
 
     fn want_reoffer(&mut self) -> Result<(), NotNow> {

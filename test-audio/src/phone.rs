@@ -99,10 +99,10 @@ impl Route {
 }
 
 /// A door for one transport.
-pub(crate) const fn door_config(address: SocketAddr, transport: Transport) -> DoorConfig {
+pub(crate) fn door_config(address: SocketAddr, transport: Transport) -> DoorConfig {
     match transport {
-        Transport::Tcp => DoorConfig { udp: None, tcp: Some(address), public_address: None },
-        Transport::Udp => DoorConfig { udp: Some(address), tcp: None, public_address: None },
+        Transport::Tcp => DoorConfig { tcp: Some(address), ..DoorConfig::default() },
+        Transport::Udp => DoorConfig { udp: Some(address), ..DoorConfig::default() },
     }
 }
 

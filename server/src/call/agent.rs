@@ -21,6 +21,7 @@ use super::signalling::{LegMedia, rtp_config};
 use super::speaking::{Saying, Speaking, SpeakingOutput};
 use crate::desk_room::{self, DeskNotice};
 use crate::mouth::Rendered;
+use crate::phonebook::Reach;
 
 /// The people's side of a call.
 #[derive(Default)]
@@ -164,7 +165,8 @@ impl Call {
     }
 
     async fn ring_agent(&mut self, agent: AgentId, address: String) -> Result<(), String> {
-        let (media, socket) = LegMedia::reserve(&self.house, None).map_err(|error| error.to_string())?;
+        let reach = Reach::of(&self.house, &agent)?;
+        let (media, socket) = LegMedia::reserve(&self.house, reach.source()).map_err(|error| error.to_string())?;
         let dial = Dial {
             to: address,
             from_user: self.number.reveal().clone(),
@@ -174,7 +176,12 @@ impl Call {
             // The desk takes the call back at the end of its own ring time; this is the limit beyond it.
             ring_timeout: self.house.config.transfer.ring_s.duration() + RING_MARGIN,
         };
-        let handle = self.house.door.dial(dial).await.map_err(|error| error.to_string())?;
+        let door = &self.house.door;
+        let dialled = match &reach {
+            Reach::Fixed => door.dial(dial).await,
+            Reach::Registered(contact) => door.dial_contact(dial, contact).await,
+        };
+        let handle = dialled.map_err(|error| error.to_string())?;
         self.agent.legs += 1;
         self.agent.phone = Some(Phone {
             agent,

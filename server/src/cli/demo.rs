@@ -132,7 +132,8 @@ fn add_agent(config: &mut Config, agent: &Agent) -> Result<()> {
         config.agents.push(crate::config::Agent {
             id: AgentId::new("alice"),
             name: "Alice".to_owned(),
-            address: agent.uri().parse().map_err(anyhow::Error::msg)?,
+            address: Some(agent.uri().parse().map_err(anyhow::Error::msg)?),
+            user: None,
             queues: vec!["after_sales".to_owned()],
             languages: vec![Language::En, Language::Zh],
         });

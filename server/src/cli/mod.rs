@@ -10,6 +10,7 @@ mod speech;
 mod story;
 mod talk;
 mod train;
+mod user;
 mod voices;
 
 use std::io::Write;
@@ -67,6 +68,9 @@ enum Command {
     /// Train what can be trained on one's own data
     #[command(subcommand)]
     Train(train::TrainCommand),
+    /// Make the entry of a user whose phone may register
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Show what the mind makes of a sentence
     Understand(flow::UnderstandArgs),
 }
@@ -136,6 +140,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Talk(args) => block_on(talk::run(args, settings()?)),
         Command::Transcribe(args) => speech::transcribe(&args, &settings()?).map(|()| ExitCode::SUCCESS),
         Command::Train(command) => train::run(&command).map(|()| ExitCode::SUCCESS),
+        Command::User(command) => user::run(&command, &settings()?),
         Command::Understand(args) => flow::understand(&args, &settings()?).map(|()| ExitCode::SUCCESS),
     }
 }

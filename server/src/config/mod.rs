@@ -4,6 +4,7 @@
 //! nearest known key and a way out, because the person who meets it is usually not the person who wrote this.
 
 mod command;
+mod door;
 mod engines;
 mod load;
 mod problem;
@@ -12,6 +13,7 @@ mod sections;
 mod values;
 
 pub use command::{ConfigCommand, run};
+pub use door::{Guard, Ha1, OnlyMd5, Realm, Registrar, User};
 pub use engines::{HttpRecognizer, HttpVoice, HttpVoices, SoundFormat, TranscriptFormat};
 pub use problem::{ConfigError, ConfigProblem};
 pub use rules::Route;
@@ -19,4 +21,4 @@ pub use sections::{
     Agent, Config, Data, Dialog, Http, Limits, Log, LogFormat, LogLevel, Media, Number, Recording, Sip, Speech,
     Transfer, Webhook,
 };
-pub use values::{CallsMax, HttpUrl, Listener, Millis, PortRange, Seconds, Secret, SipUri};
+pub use values::{CallsMax, Count, HttpUrl, Listener, Millis, PortRange, Seconds, Secret, SipUri};

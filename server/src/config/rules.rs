@@ -97,6 +97,7 @@ impl Config {
         self.check_speech(&mut broken);
         self.check_numbers(&mut broken);
         self.check_agents(&mut broken);
+        self.check_users(&mut broken);
         broken
     }
 
@@ -202,6 +203,17 @@ impl Config {
                 let message = format!("\"{id}\" stands in an earlier [[agent]]");
                 broken.push(rule(format!("agent.{place}.id"), message, "give each agent an id of their own"));
             }
+            match &agent.user {
+                None if agent.address.is_none() => {
+                    let hint = "add `user = \"...\"` for a phone that registers, or `address = \"sip:...\"`";
+                    broken.push(rule(format!("agent.{place}"), "has neither a user nor an address", hint));
+                }
+                Some(user) if !self.users.iter().any(|known| known.name == *user) => {
+                    let hint = "`hotline user add` makes the [[user]] section";
+                    broken.push(rule(format!("agent.{place}.user"), format!("there is no [[user]] \"{user}\""), hint));
+                }
+                Some(_) | None => {}
+            }
             if agent.queues.is_empty() {
                 let hint = "name at least one queue that a flow hands over to";
                 broken.push(rule(format!("agent.{place}.queues"), "is empty, so this agent would get no call", hint));
@@ -214,6 +226,35 @@ impl Config {
                     hint,
                 ));
             }
+        }
+    }
+}
+
+impl Config {
+    fn check_users(&self, broken: &mut Vec<BrokenRule>) {
+        let names: Vec<_> = self.users.iter().map(|user| user.name.as_str()).collect();
+        for (place, user) in self.users.iter().enumerate() {
+            if user.name.is_empty() || user.name.contains(|c: char| c.is_whitespace() || c.is_control() || c == ':') {
+                let hint = "write the user part of the SIP address, without spaces and colons";
+                broken.push(rule(format!("user.{place}.name"), "is no user name", hint));
+            }
+            if names[..place].contains(&user.name.as_str()) {
+                let message = format!("\"{}\" stands in an earlier [[user]]", user.name);
+                broken.push(rule(format!("user.{place}.name"), message, "make one of the two"));
+            }
+            if user.ha1_md5.is_none() && user.ha1_sha256.is_none() {
+                let hint = "`hotline user add` makes the hashes";
+                broken.push(rule(format!("user.{place}"), "has no hash of a password", hint));
+            }
+        }
+        if self.users.len() > sip_bridge::USERS_MAX {
+            let message = format!("there are more than {} users", sip_bridge::USERS_MAX);
+            broken.push(rule("user", message, "let several phones register as one user"));
+        }
+        let registrar = &self.sip.registrar;
+        if registrar.expires_s_min > registrar.expires_s_max {
+            let hint = "lower it, or raise sip.registrar.expires_s_max";
+            broken.push(rule("sip.registrar.expires_s_min", "is more than sip.registrar.expires_s_max", hint));
         }
     }
 }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use call::{AgentId, Language};
 use serde::{Deserialize, Serialize};
 
+use super::door::{Guard, Registrar, User};
 use super::engines::{HttpRecognizer, HttpVoices};
 use super::values::{CallsMax, HttpUrl, Listener, Millis, PortRange, Seconds, Secret, SipUri};
 
@@ -46,6 +47,9 @@ pub struct Config {
     /// The people who take calls.
     #[serde(rename = "agent", skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<Agent>,
+    /// Whose phones may register.
+    #[serde(rename = "user", skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<User>,
 }
 
 /// `[sip]`: where calls come in and how many.
@@ -63,6 +67,10 @@ pub struct Sip {
     pub calls_max: CallsMax,
     /// What a refused caller's phone is told to wait, in seconds (Retry-After, RFC 3261 20.33).
     pub retry_after_s: Seconds,
+    /// What one source may ask.
+    pub guard: Guard,
+    /// How phones register.
+    pub registrar: Registrar,
 }
 
 impl Default for Sip {
@@ -74,6 +82,8 @@ impl Default for Sip {
             public_address: None,
             calls_max: const { CallsMax::built_in(50) },
             retry_after_s: const { Seconds::built_in(10) },
+            guard: Guard::default(),
+            registrar: Registrar::default(),
         }
     }
 }
@@ -343,8 +353,12 @@ pub struct Agent {
     /// The name callers may hear; `id` when left out.
     #[serde(default)]
     pub name: String,
-    /// The SIP address of the agent's phone.
-    pub address: SipUri,
+    /// The SIP address of the agent's phone; that of the user's phone when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<SipUri>,
+    /// The user as whom the agent's phone registers; it goes before `address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// The queues this agent serves, by the names that flows use.
     pub queues: Vec<String>,
     /// The languages this agent speaks.

@@ -299,6 +299,11 @@ bounded! {
 }
 
 bounded! {
+    /// How many of something, 1 to a million.
+    Count, "things", 1, 1_000_000
+}
+
+bounded! {
     /// A span in milliseconds, 1 ms to ten minutes.
     Millis, "milliseconds", 1, 600_000
 }

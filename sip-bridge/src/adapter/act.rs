@@ -28,6 +28,7 @@ impl LegTask {
                 LegOutput::Failed { code, reason } => self.emit(LegEvent::Failed { code, reason }),
                 // The task ends with the state.
                 LegOutput::Forget => {}
+                LegOutput::HoldReoffer => self.kept = self.arrived.take(),
                 LegOutput::Refuse { code, reason } => self.refuse_invite(code, &reason),
                 LegOutput::RefuseNewReoffer { code } => {
                     if let Some((change, _)) = self.arrived.take() {
@@ -35,7 +36,8 @@ impl LegTask {
                     }
                 }
                 LegOutput::RefuseReoffer { code } => {
-                    if let Some((change, _)) = self.open.take() {
+                    let open = self.open.take().map(|(change, _)| change);
+                    if let Some(change) = open.or_else(|| self.kept.take().map(|(change, _)| change)) {
                         self.reply_to(change, code, None);
                     }
                 }
@@ -105,7 +107,7 @@ impl LegTask {
 
     /// Hands a changed offer to the house.
     fn hand_over(&mut self, leg: &mut Leg) {
-        let Some((change, offer)) = self.arrived.take() else { return };
+        let Some((change, offer)) = self.kept.take().or_else(|| self.arrived.take()) else { return };
         if !self.has_room() {
             self.reply_to(change, 503, None);
             self.input(leg, LegInput::ReofferSettled);

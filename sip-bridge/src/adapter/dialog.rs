@@ -13,6 +13,7 @@ use super::headers::{allow, extra, from_tag, product, sdp_type, to_tag};
 use super::switch::{DialogKey, SIP_PORT, Switch, resolve};
 use super::tcp;
 use crate::door::{Dial, DoorError, Transport};
+use crate::registrar::Contact;
 
 /// What we know of a dialog.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub(super) struct Dialog {
     connection: Option<SipConnection>,
     /// Where their messages come from.
     source: Option<SocketAddr>,
+    /// Whether it is reached only there, whatever its Contact says: a phone that has registered from there.
+    registered: bool,
 }
 
 /// A request on its way: where, and over what.
@@ -69,6 +72,7 @@ impl Dialog {
             transport,
             connection: matches!(transport, Transport::Tcp).then(|| connection.clone()),
             source: Some(source),
+            registered: false,
         })
     }
 
@@ -107,7 +111,19 @@ impl Dialog {
             transport,
             connection: None,
             source: None,
+            registered: false,
         })
+    }
+
+    /// The same to a phone that has registered.
+    pub(super) fn calling_contact(switch: &Switch, dial: &Dial, contact: &Contact) -> Result<Self, DoorError> {
+        let dialog = Self::calling(switch, dial)?;
+        Ok(Self { transport: contact.transport, source: Some(contact.source), registered: true, ..dialog })
+    }
+
+    /// The peer of the stream that the dialog goes by, if it goes by one.
+    pub(super) fn stream(&self) -> Option<SocketAddr> {
+        self.connection.as_ref().and(self.source)
     }
 
     /// Finds the way to the callee and names our address on it. `None` when there is none.
@@ -169,6 +185,12 @@ impl Dialog {
         let alive = |connection: &&SipConnection| !connection.cancel_token().is_some_and(|token| token.is_cancelled());
         if let (Some(connection), Some(peer)) = (self.connection.as_ref().filter(alive), self.source) {
             return Some(Hop { peer, transport: self.transport, connection: Some(connection.clone()) });
+        }
+        if let (true, Some(peer), true) = (self.registered, self.source, self.routes.is_empty()) {
+            let connection = switch.connection(peer);
+            if self.transport == Transport::Udp || connection.is_some() {
+                return Some(Hop { peer, transport: self.transport, connection });
+            }
         }
         let route = self.routes.first().and_then(|route| Uri::try_from(uri_of(route)).ok());
         let next = route.as_ref().unwrap_or(&self.remote_target);

@@ -18,6 +18,7 @@ use super::headers::{sdp_of, to_tag};
 use super::leg_task::LegTask;
 use super::switch::{DialogKey, NoPlace, Switch};
 use super::wire::{FromWire, LEG_INBOX_MAX, Reply, TheirInvite, drive_theirs, response, source_of};
+use crate::front::unescaped;
 use crate::handle::{InboundCall, LEG_EVENTS_MAX, LEG_ORDERS_MAX, LegHandle};
 use crate::leg::Leg;
 
@@ -60,7 +61,8 @@ async fn receive(switch: &Arc<Switch>, transaction: Transaction) {
 
 /// Begins a leg for a new call and hands it to the house.
 fn invited(switch: &Arc<Switch>, transaction: Transaction) -> Result<(), (Box<Transaction>, u16)> {
-    let Ok(room) = switch.inbound.try_reserve() else {
+    let room = switch.inbound.try_reserve();
+    let Some(room) = room.ok().filter(|_| !switch.is_overloaded()) else {
         info!("No room for another inbound call");
         return Err((Box::new(transaction), 503));
     };
@@ -75,7 +77,10 @@ fn invited(switch: &Arc<Switch>, transaction: Transaction) -> Result<(), (Box<Tr
     let (orders_in, orders) = mpsc::channel(LEG_ORDERS_MAX);
     let (inbox_in, inbox) = mpsc::channel(LEG_INBOX_MAX);
     let place = match switch.enter(dialog.key(), dialog.caller_key(), inbox_in.clone()) {
-        Ok(place) => place,
+        Ok(mut place) => {
+            dialog.stream().into_iter().for_each(|stream| place.hold(stream));
+            place
+        }
         // RFC 3261 8.2.2.2: the same request by another way is refused there.
         Err(NoPlace::Merged) => return Err((Box::new(transaction), 482)),
         Err(NoPlace::Closed | NoPlace::Full) => return Err((Box::new(transaction), 503)),
@@ -83,7 +88,7 @@ fn invited(switch: &Arc<Switch>, transaction: Transaction) -> Result<(), (Box<Tr
     let call = InboundCall {
         leg: LegHandle::new(events, orders_in),
         from: Pii::new(caller(invite)),
-        to: invite.uri.user().unwrap_or_default().to_owned(),
+        to: unescaped(invite.uri.user().unwrap_or_default()),
         source,
         offer: sdp_of(invite, &invite.body),
         sip_call_id: dialog.call_id.clone(),
@@ -101,7 +106,7 @@ fn invited(switch: &Arc<Switch>, transaction: Transaction) -> Result<(), (Box<Tr
 /// The user who calls, or the host when there is none, as with an anonymous trunk.
 fn caller(invite: &Request) -> String {
     let uri = invite.from_header().ok().and_then(|from| from.uri().ok());
-    uri.map(|uri| uri.user().map_or_else(|| uri.host().to_string(), str::to_owned)).unwrap_or_default()
+    uri.map(|uri| uri.user().map_or_else(|| uri.host().to_string(), unescaped)).unwrap_or_default()
 }
 
 /// Answers and forgets (RFC 3261 8.2.7): a transaction that is dropped unanswered leaves nothing in the stack.

@@ -19,13 +19,17 @@ use super::wire::{FromWire, LEG_INBOX_MAX, Leash, OurRequest, Reply, Responder, 
 use crate::door::{Dial, DoorError};
 use crate::handle::{LEG_EVENTS_MAX, LEG_ORDERS_MAX, LegError, LegEvent, LegHandle, Order, ReofferReply};
 use crate::leg::{Leg, LegInput, LegState, NotNow};
+use crate::registrar::Contact;
 
 /// Room kept in the queue of events for those that must not be lost.
 pub(super) const EVENTS_KEPT: usize = 8;
 
-/// Places a call.
-pub(crate) fn dial(switch: &Arc<Switch>, dial: Dial) -> Result<LegHandle, DoorError> {
-    let dialog = Dialog::calling(switch, &dial)?;
+/// Places a call, to a registered phone or to whatever address.
+pub(crate) fn dial(switch: &Arc<Switch>, dial: Dial, contact: Option<&Contact>) -> Result<LegHandle, DoorError> {
+    let dialog = match contact {
+        Some(contact) => Dialog::calling_contact(switch, &dial, contact)?,
+        None => Dialog::calling(switch, &dial)?,
+    };
     let (events_in, events) = mpsc::channel(LEG_EVENTS_MAX);
     let (orders_in, orders) = mpsc::channel(LEG_ORDERS_MAX);
     let (inbox_in, inbox) = mpsc::channel(LEG_INBOX_MAX);
@@ -69,6 +73,8 @@ pub(super) struct LegTask {
     pub(super) retry_after: Option<Duration>,
     /// A changed offer of theirs that has just come.
     pub(super) arrived: Option<(Change, Option<String>)>,
+    /// One that has overtaken its ACK.
+    pub(super) kept: Option<(Change, Option<String>)>,
     /// The one that is with the house.
     pub(super) open: Option<(Change, oneshot::Receiver<ReofferReply>)>,
     /// A changed offer of ours: to send, and whom to tell.
@@ -77,7 +83,7 @@ pub(super) struct LegTask {
     /// Its end tells the drivers.
     life: CancellationToken,
     _end: DropGuard,
-    _place: Place,
+    place: Place,
 }
 
 impl LegTask {
@@ -105,12 +111,13 @@ impl LegTask {
             answer: None,
             retry_after: None,
             arrived: None,
+            kept: None,
             open: None,
             reoffer: None,
             reoffered: None,
             _end: life.clone().drop_guard(),
             life,
-            _place: place,
+            place,
         }
     }
 
@@ -130,6 +137,7 @@ impl LegTask {
 
     async fn invite(&mut self, dial: &Dial) -> bool {
         let Some(hop) = self.dialog.place(&self.switch).await else { return false };
+        self.dialog.stream().into_iter().for_each(|stream| self.place.hold(stream));
         let content = Content { sdp: Some(&dial.sdp), headers: &dial.headers };
         let Some(request) = self.dialog.request(&self.switch, Method::Invite, &hop, content) else { return false };
         let sent = self.send(request.clone(), &hop, OurRequest::Invite);

@@ -2,6 +2,7 @@
 
 mod act;
 mod dialog;
+pub(crate) mod gate;
 mod headers;
 pub(crate) mod incoming;
 pub(crate) mod leg_task;

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdUdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rsipstack::EndpointBuilder;
@@ -25,6 +25,7 @@ use tracing::{error, warn};
 
 use call::Moment;
 
+use super::gate::Gate;
 use super::udp::FrontedSocket;
 use super::wire::{Finisher, FromWire};
 use crate::door::Transport;
@@ -33,6 +34,9 @@ use crate::handle::InboundCall;
 
 /// Most legs at once; beyond it callers hear 503 whatever the house would say.
 pub(crate) const LEGS_MAX: usize = 4096;
+
+/// Transactions the stack may keep. Each is there for up to 32 s after its answer (RFC 3261 17.2), some 10 kB of memory.
+const TRANSACTIONS_MAX: usize = 16_384;
 
 /// The shared half of the adapter.
 pub(crate) struct Switch {
@@ -50,13 +54,16 @@ pub(crate) struct Switch {
     /// Sockets close.
     stop: CancellationToken,
     tasks: TaskTracker,
-    started: Instant,
+    /// Who looks at every message first.
+    pub(super) gate: Arc<Gate>,
 }
 
 /// The dialogs, by Call-ID and our tag.
 #[derive(Default)]
 struct Table {
     legs: HashMap<DialogKey, mpsc::Sender<FromWire>>,
+    /// The streams that legs need, and how many need each.
+    streams: HashMap<SocketAddr, usize>,
     /// Inbound ones also by Call-ID and their tag, to know a merged request (RFC 3261 8.2.2.2).
     callers: HashSet<DialogKey>,
 }
@@ -73,6 +80,16 @@ pub(super) struct Place {
     switch: Arc<Switch>,
     ours: DialogKey,
     theirs: Option<DialogKey>,
+    stream: Option<SocketAddr>,
+}
+
+impl Place {
+    /// Notes the stream that the leg needs, so that it is not closed for being silent.
+    pub(super) fn hold(&mut self, stream: SocketAddr) {
+        if self.stream.replace(stream).is_none() {
+            *lock(&self.switch.table).streams.entry(stream).or_default() += 1;
+        }
+    }
 }
 
 impl Drop for Place {
@@ -81,6 +98,14 @@ impl Drop for Place {
         table.legs.remove(&self.ours);
         if let Some(theirs) = &self.theirs {
             table.callers.remove(theirs);
+        }
+        if let Some(stream) = self.stream
+            && let Some(count) = table.streams.get_mut(&stream)
+        {
+            *count -= 1;
+            if *count == 0 {
+                table.streams.remove(&stream);
+            }
         }
     }
 }
@@ -98,9 +123,10 @@ impl Switch {
         udp: Option<SocketAddr>,
         tcp: Option<SocketAddr>,
         public_address: Option<IpAddr>,
+        gate: Gate,
         inbound: mpsc::Sender<InboundCall>,
     ) -> (Arc<Self>, Endpoint, Option<TransactionReceiver>) {
-        let stop = CancellationToken::new();
+        let (stop, gate) = (CancellationToken::new(), Arc::new(gate));
         let layer = TransportLayer::new_with_domain_resolver(stop.child_token(), Box::new(SystemResolver));
         // How long a call may ring is the leg's to say, not the stack's.
         let option = EndpointOption { timerc: RING_MAX, ..EndpointOption::default() };
@@ -109,7 +135,7 @@ impl Switch {
             .with_cancel_token(stop.child_token())
             .with_transport_layer(layer)
             .with_option(option)
-            .with_inspector(Box::new(Finisher))
+            .with_inspector(Box::new(Finisher { gate: Arc::clone(&gate) }))
             .build();
         let transactions = endpoint.incoming_transactions().ok();
         let switch = Self {
@@ -124,7 +150,7 @@ impl Switch {
             closing: CancellationToken::new(),
             stop,
             tasks: TaskTracker::new(),
-            started: Instant::now(),
+            gate,
         };
         (Arc::new(switch), endpoint, transactions)
     }
@@ -171,7 +197,7 @@ impl Switch {
 
     /// Has the stack read and write datagrams through `socket`.
     pub(crate) async fn serve_datagrams(&self, socket: UdpSocket) -> io::Result<()> {
-        let socket = Arc::new(FrontedSocket::new(socket)?);
+        let socket = Arc::new(FrontedSocket::new(socket, Arc::clone(&self.gate))?);
         let bound = socket.local_addr().map_err(io::Error::other)?;
         // The stack takes its own address from here; each request and response of ours names the right one itself.
         let external = SocketAddr::new(self.address_towards(bound), bound.port());
@@ -190,12 +216,29 @@ impl Switch {
 
     /// The time as the legs' machines see it; it never leaves this crate.
     pub(super) fn now(&self) -> Moment {
-        Moment::START + self.started.elapsed()
+        self.gate.now()
     }
 
     /// The instant of a moment, for sleeping.
     pub(super) fn instant(&self, moment: Moment) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.started + moment.since(Moment::START))
+        self.gate.instant(moment)
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Sends a datagram now or not at all.
+    pub(super) fn send_datagram(&self, text: &str, to: SocketAddr) {
+        if let Some(socket) = self.datagrams.get() {
+            socket.send_now(text.as_bytes(), to);
+        }
+    }
+
+    /// Whether the stack keeps as much as it may; then calls are refused without keeping anything.
+    pub(super) fn is_overloaded(&self) -> bool {
+        let stats = self.endpoint.get_stats();
+        stats.running_transactions + stats.finished_transactions >= TRANSACTIONS_MAX
     }
 
     /// Enters a leg into the table.
@@ -216,11 +259,21 @@ impl Switch {
             return Err(NoPlace::Merged);
         }
         table.legs.insert(ours.clone(), leg);
-        Ok(Place { switch: Arc::clone(self), ours, theirs })
+        Ok(Place { switch: Arc::clone(self), ours, theirs, stream: None })
     }
 
     pub(super) fn find(&self, key: &DialogKey) -> Option<mpsc::Sender<FromWire>> {
         lock(&self.table).legs.get(key).cloned()
+    }
+
+    /// Whether a call or a registered phone needs the connection to this peer.
+    pub(super) fn needs(&self, peer: SocketAddr) -> bool {
+        lock(&self.table).streams.contains_key(&peer) || self.gate.needs(peer)
+    }
+
+    /// How many connections a source has open.
+    pub(super) fn connections_of(&self, source: IpAddr) -> usize {
+        lock(&self.connections).keys().filter(|peer| peer.ip() == source).count()
     }
 
     pub(super) fn connection(&self, peer: SocketAddr) -> Option<SipConnection> {

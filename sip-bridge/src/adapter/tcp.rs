@@ -14,22 +14,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace, warn};
 
 use super::switch::Switch;
-use super::wire::readable;
+use super::wire::{Admission, admit};
+use crate::door::Transport;
 use crate::frame::{Frame, Framer};
-use crate::front::{Verdict, judge, refuse};
+use crate::front::Origin;
 
 /// Most accepted connections at once; more are closed at once.
 const CONNECTIONS_MAX: usize = 1024;
 /// Messages that may wait to be written to one connection.
 const OUTGOING_MAX: usize = 64;
-/// How long a new connection may be silent.
+/// How long a new connection may be silent, and how long a message may take once it has begun.
 const FIRST_BYTES_WAIT_MAX: Duration = Duration::from_secs(32);
-/// How long a connection may be silent.
-const IDLE_MAX: Duration = Duration::from_secs(3_600);
 /// How long a peer may refuse to read.
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long connecting may take.
@@ -46,10 +46,17 @@ pub(crate) async fn listen(switch: Arc<Switch>, listener: TcpListener) {
             accepted = listener.accept() => accepted,
         };
         match (accepted, Arc::clone(&room).try_acquire_owned()) {
+            (Ok((_, peer)), Ok(_)) if has_enough(&switch, peer) => {
+                debug!(%peer, "A source has enough SIP connections, one refused");
+                switch.gate.count_refused_connection();
+            }
             (Ok((stream, peer)), Ok(permit)) => {
                 adopt(&switch, stream, peer, Some(permit)).await;
             }
-            (Ok((_, peer)), Err(_)) => warn!(%peer, max = CONNECTIONS_MAX, "Too many SIP connections, one refused"),
+            (Ok((_, peer)), Err(_)) => {
+                warn!(%peer, max = CONNECTIONS_MAX, "Too many SIP connections, one refused");
+                switch.gate.count_refused_connection();
+            }
             (Err(error), _) => {
                 // Such as no file descriptor left: wait for one rather than spin.
                 warn!(%error, "Cannot accept a SIP connection");
@@ -57,6 +64,12 @@ pub(crate) async fn listen(switch: Arc<Switch>, listener: TcpListener) {
             }
         }
     }
+}
+
+/// Whether a source has as many connections as it may.
+fn has_enough(switch: &Switch, peer: SocketAddr) -> bool {
+    let max = switch.gate.limits().connections_max as usize;
+    switch.connections_of(peer.ip()) >= max && !switch.gate.is_trusted(peer.ip())
 }
 
 /// The connection to a peer, opened if there is none. `None` when it cannot be.
@@ -116,18 +129,34 @@ impl Reader {
     async fn run(self, mut stream: OwnedReadHalf, permit: Option<OwnedSemaphorePermit>) {
         let mut framer = Framer::default();
         let mut buffer = vec![0; READ_BYTES];
-        let mut wait = FIRST_BYTES_WAIT_MAX;
+        let idle = self.switch.gate.limits().idle;
+        let mut until = Instant::now() + FIRST_BYTES_WAIT_MAX.min(idle);
         loop {
             let read = tokio::select! {
                 () = self.over.cancelled() => break,
-                read = tokio::time::timeout(wait, stream.read(&mut buffer)) => read,
+                read = tokio::time::timeout_at(until, stream.read(&mut buffer)) => read,
             };
-            let Ok(Ok(length @ 1..)) = read else { break };
-            wait = IDLE_MAX;
+            let length = match read {
+                Ok(Ok(length @ 1..)) => length,
+                Ok(_) => break,
+                // Silent, and needed for the BYE of a call or for the next call to a phone.
+                Err(_) if framer.is_empty() && self.switch.needs(self.peer) => {
+                    until = Instant::now() + idle;
+                    continue;
+                }
+                Err(_) => break,
+            };
+            let had_begun = !framer.is_empty();
             framer.push(&buffer[..length]);
             if self.cut(&mut framer).await.is_err() {
                 break;
             }
+            // Byte after byte does not keep a connection open, whole messages do.
+            until = match (framer.is_empty(), had_begun) {
+                (true, _) => Instant::now() + idle,
+                (false, false) => Instant::now() + FIRST_BYTES_WAIT_MAX.min(idle),
+                (false, true) => until,
+            };
         }
         self.switch.remove_connection(self.peer);
         self.over.cancel();
@@ -139,7 +168,7 @@ impl Reader {
         loop {
             match framer.next() {
                 Frame::Broken(rest) => {
-                    if let Verdict::Reply { bytes, .. } = judge(&rest, self.peer) {
+                    if let Admission::Reply { bytes, .. } = self.admit(&rest) {
                         self.answer(bytes).await?;
                     }
                     debug!(peer = %self.peer, "Stream is not SIP, closed");
@@ -152,15 +181,15 @@ impl Reader {
         }
     }
 
+    fn admit<'a>(&self, message: &'a [u8]) -> Admission<'a> {
+        admit(&self.switch.gate, message, Origin { source: self.peer, transport: Transport::Tcp })
+    }
+
     async fn take(&self, message: &[u8]) -> Result<(), Broken> {
-        let verdict = match judge(message, self.peer) {
-            Verdict::Pass if !readable(message) => refuse(message, self.peer),
-            verdict => verdict,
-        };
-        match verdict {
-            Verdict::Drop => trace!(peer = %self.peer, length = message.len(), "Message dropped"),
-            Verdict::Pass => self.pass(message).await,
-            Verdict::Reply { bytes, .. } => self.answer(bytes).await?,
+        match self.admit(message) {
+            Admission::Drop => trace!(peer = %self.peer, length = message.len(), "Message dropped"),
+            Admission::Pass(message) => self.pass(&message).await,
+            Admission::Reply { bytes, .. } => self.answer(bytes).await?,
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The UDP socket as the stack sees it: only what the doorman passes.
 
+use std::borrow::Cow;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
@@ -13,9 +14,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace};
 
+use super::gate::Gate;
 use super::switch::lock;
-use super::wire::readable;
-use crate::front::{Verdict, judge, refuse};
+use super::wire::{Admission, admit};
+use crate::door::Transport;
+use crate::front::Origin;
 
 /// A socket that answers and drops what must not reach the stack, and that can be closed while the stack still holds
 /// it for late transactions.
@@ -23,12 +26,20 @@ pub(crate) struct FrontedSocket {
     addr: SocketAddr,
     socket: Mutex<Option<Arc<UdpSocket>>>,
     closed: CancellationToken,
+    gate: Arc<Gate>,
 }
 
 impl FrontedSocket {
-    pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
+    pub(crate) fn new(socket: UdpSocket, gate: Arc<Gate>) -> io::Result<Self> {
         let addr = socket.local_addr()?;
-        Ok(Self { addr, socket: Mutex::new(Some(Arc::new(socket))), closed: CancellationToken::new() })
+        Ok(Self { addr, socket: Mutex::new(Some(Arc::new(socket))), closed: CancellationToken::new(), gate })
+    }
+
+    /// Sends now or not at all: what goes this way is asked for again, or sent again.
+    pub(super) fn send_now(&self, bytes: &[u8], to: SocketAddr) {
+        if let Some(socket) = self.open() {
+            let _lost = socket.try_send_to(bytes, to);
+        }
     }
 
     /// Closes the socket; its port is free when this returns, unless `until` has passed before.
@@ -54,14 +65,15 @@ impl FrontedSocket {
             if datagram.iter().all(u8::is_ascii_whitespace) {
                 return Ok((length, source));
             }
-            let verdict = match judge(datagram, source) {
-                Verdict::Pass if !readable(datagram) => refuse(datagram, source),
-                verdict => verdict,
-            };
-            match verdict {
-                Verdict::Drop => trace!(%source, length, "Datagram dropped"),
-                Verdict::Pass => return Ok((length, source)),
-                Verdict::Reply { bytes, to } => {
+            match admit(&self.gate, datagram, Origin { source, transport: Transport::Udp }) {
+                Admission::Drop => trace!(%source, length, "Datagram dropped"),
+                Admission::Pass(Cow::Borrowed(whole)) => return Ok((whole.len(), source)),
+                Admission::Pass(Cow::Owned(plainer)) => {
+                    let Some(room) = buffer.get_mut(..plainer.len()) else { continue };
+                    room.copy_from_slice(&plainer);
+                    return Ok((plainer.len(), source));
+                }
+                Admission::Reply { bytes, to } => {
                     // An answer that cannot be sent now is asked for again.
                     let _lost = socket.try_send_to(&bytes, to);
                 }

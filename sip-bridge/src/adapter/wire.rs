@@ -1,12 +1,14 @@
 //! Transactions as they reach a leg: each is driven by a small task, because the stack's `receive` must not be
 //! interrupted, and a leg waits for many things at once.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
-use rsipstack::sip::{Header, Method, Request, Response, SipMessage, StatusCodeKind};
+use rsipstack::sip::{Header, Method, Request, Response, SipMessage, StatusCodeKind, Transport as StackTransport};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::endpoint::MessageInspector;
 use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
@@ -14,8 +16,10 @@ use rsipstack::transport::SipAddr;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::gate::Gate;
 use super::headers::{allow, extra, sdp_of, sdp_type, status, to_tag};
 use super::switch::Switch;
+use crate::front::{Origin, Verdict, refuse};
 
 /// Messages a leg may have waiting.
 pub(super) const LEG_INBOX_MAX: usize = 32;
@@ -212,8 +216,11 @@ pub(super) fn response(switch: &Switch, request: &Request, code: u16, reply: Rep
     response
 }
 
-/// Completes what the stack says by itself: its answers to CANCEL may lack the tag that RFC 3261 8.2.6.2 asks for.
-pub(super) struct Finisher;
+/// Completes what the stack says and hears by itself: its answers to CANCEL may lack the tag that RFC 3261 8.2.6.2 asks
+/// for, and its ACKs go to the Contact, which behind NAT is no address of ours to send to.
+pub(super) struct Finisher {
+    pub(super) gate: Arc<Gate>,
+}
 
 impl MessageInspector for Finisher {
     fn before_send(&self, mut message: SipMessage, _to: Option<&SipAddr>) -> SipMessage {
@@ -231,13 +238,61 @@ impl MessageInspector for Finisher {
         message
     }
 
-    fn after_received(&self, message: SipMessage, _from: Option<&SipAddr>) -> SipMessage {
+    fn after_received(&self, mut message: SipMessage, from: Option<&SipAddr>) -> SipMessage {
+        let source = from.filter(|from| from.r#type == Some(StackTransport::Udp));
+        if let Some(source) = source.and_then(|from| from.get_socketaddr().ok())
+            && self.gate.needs(source)
+        {
+            match &mut message {
+                SipMessage::Request(request) => reach_at(source, request),
+                SipMessage::Response(response) => reach_at(source, response),
+            }
+        }
         message
     }
 }
 
+/// Lets the Contact of a registered phone name the address that it is reached at.
+fn reach_at(source: SocketAddr, message: &mut impl HeadersExt) {
+    let contact = message.typed_contact_headers().ok().and_then(|contacts| contacts.into_iter().next());
+    let Some(mut contact) = contact else { return };
+    contact.uri.host_with_port = source.into();
+    for header in message.headers_mut().iter_mut() {
+        if let Header::Contact(value) = header {
+            value.replace(format!("<{}>", contact.uri));
+        }
+    }
+}
+
+/// What becomes of the bytes of one message.
+pub(super) enum Admission<'a> {
+    /// Nothing.
+    Drop,
+    /// The stack takes them, or the same in plainer form.
+    Pass(Cow<'a, [u8]>),
+    /// These go back.
+    Reply { bytes: Vec<u8>, to: SocketAddr },
+}
+
+/// Has the doorman look at one message, and sees that the stack can read what it passes.
+pub(super) fn admit<'a>(gate: &Gate, message: &'a [u8], origin: Origin) -> Admission<'a> {
+    let passed: Cow<'_, [u8]> = match gate.judge(message, origin) {
+        Verdict::Drop => return Admission::Drop,
+        Verdict::Pass { length } => message.get(..length).unwrap_or(message).into(),
+        Verdict::PassPlain(plain) => plain.into(),
+        Verdict::Reply { bytes, to } => return Admission::Reply { bytes, to },
+    };
+    if readable(&passed) {
+        return Admission::Pass(passed);
+    }
+    match refuse(message, origin.source) {
+        Verdict::Reply { bytes, to } => Admission::Reply { bytes, to },
+        Verdict::Drop | Verdict::Pass { .. } | Verdict::PassPlain(_) => Admission::Drop,
+    }
+}
+
 /// Whether the stack will be able to read what the doorman has passed.
-pub(super) fn readable(message: &[u8]) -> bool {
+fn readable(message: &[u8]) -> bool {
     match SipMessage::try_from(message) {
         Err(_) => false,
         Ok(SipMessage::Response(response)) => response.top_via_header().is_ok_and(|via| via.typed().is_ok()),

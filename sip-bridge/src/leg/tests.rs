@@ -147,6 +147,26 @@ fn changes_that_meet_are_refused_and_the_call_goes_on() {
 }
 
 #[test]
+fn a_change_that_overtakes_its_ack_waits_for_it() {
+    let kept = ["Answer", "HoldReoffer"];
+    let check = |script: &[&str], expected: &[&str]| {
+        check_inbound(&[&["answer", "reoffer"], script].concat(), &[&kept, expected].concat());
+    };
+    check(&["ack", "settled", "reoffer"], &["Confirmed", "Reoffered", "Reoffered", "confirmed"]);
+    check(&["reoffer", "ack"], &["RefuseNew 500", "Confirmed", "Reoffered", "confirmed"]);
+    check(&["ack", "wait 15"], &["Confirmed", "Reoffered", "RefuseOld 500", "confirmed"]);
+    check(&["bye"], &["Ended Remote bye None", "RefuseOld 487", "Forget", "ended"]);
+    check(&["hangup", "ack"], &["Ended Local done None", "RefuseOld 487", "Bye", "leaving"]);
+    check(&["wait 40"], &["RefuseOld 487", "Bye", "Ended Remote no ACK came Some(408)", "leaving"]);
+}
+
+#[test]
+fn a_change_before_the_call_is_up_is_refused_as_the_rfc_says() {
+    check_inbound(&["ring", "reoffer"], &["Ring", "RefuseNew 500", "ringing"]);
+    check_outbound(&["180", "reoffer"], &["Ringing", "RefuseNew 491", "ringing"]);
+}
+
+#[test]
 fn no_order_of_messages_gives_two_endings_or_none() {
     let steps = [
         "100", "180", "200 sdp", "486", "ack", "answer", "bye", "cancel", "gone", "got", "hangup", "reject", "reoffer",

@@ -142,6 +142,8 @@ pub enum LegOutput {
     },
     /// Forget the dialog.
     Forget,
+    /// Keep the changed offer that has just come until [`LegOutput::Reoffered`] or [`LegOutput::RefuseReoffer`].
+    HoldReoffer,
     /// Refuse the INVITE.
     Refuse {
         /// With this status.
@@ -154,7 +156,7 @@ pub enum LegOutput {
         /// 491 for glare, 500 while an earlier one is open.
         code: u16,
     },
-    /// Refuse the changed offer that is with the house.
+    /// Refuse the changed offer that is kept or with the house.
     RefuseReoffer {
         /// 487 when the call ends, 500 when the house does not reply in time.
         code: u16,

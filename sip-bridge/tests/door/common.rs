@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use sip_bridge::{Dial, Door, DoorConfig, InboundCall, LegEvent, LegHandle, Transport};
+use sip_bridge::{
+    Algorithm, Dial, Door, DoorConfig, InboundCall, LegEvent, LegHandle, RegistrarConfig, Transport, User,
+};
 
 /// Long enough for a loaded machine, short enough for a test that hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,7 +20,32 @@ pub(crate) const ANSWER: &str =
 /// An open door and its callers.
 pub(crate) async fn open() -> (Door, mpsc::Receiver<InboundCall>) {
     let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    Door::open(DoorConfig { udp: Some(any), tcp: Some(any), public_address: None }).await.unwrap()
+    Door::open(DoorConfig { udp: Some(any), tcp: Some(any), ..DoorConfig::default() }).await.unwrap()
+}
+
+/// The same with a registrar.
+pub(crate) async fn open_with_users() -> (Door, mpsc::Receiver<InboundCall>) {
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let config = DoorConfig { udp: Some(any), tcp: Some(any), registrar: Some(registrar()), ..DoorConfig::default() };
+    Door::open(config).await.unwrap()
+}
+
+/// A book of users: alice, whose password is `wonder`, and bob with an old phone, whose password is `builder`.
+pub(crate) fn registrar() -> RegistrarConfig {
+    let ha1 = |algorithm: Algorithm| Some(algorithm.ha1("alice", "hotline", "wonder"));
+    let bobs = Some(Algorithm::Md5.ha1("bob", "hotline", "builder"));
+    let bob = User { name: "bob".to_owned(), ha1_md5: bobs, ha1_sha256: None };
+    let alice = User { name: "alice".to_owned(), ha1_md5: ha1(Algorithm::Md5), ha1_sha256: ha1(Algorithm::Sha256) };
+    RegistrarConfig {
+        realm: "hotline".to_owned(),
+        users: vec![alice, bob],
+        expires_min: Duration::from_secs(60),
+        expires_max: Duration::from_secs(3_600),
+        failures_max: 10,
+        block: Duration::from_secs(300),
+        nat_pause: Duration::from_secs(2),
+        secret: [5; 32],
+    }
 }
 
 /// A call from one door to another.

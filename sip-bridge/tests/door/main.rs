@@ -4,5 +4,10 @@
 
 mod calls;
 mod common;
+mod flood;
+mod overtaken;
 mod peers;
+mod phone;
+mod registering;
+mod torture;
 mod wire;

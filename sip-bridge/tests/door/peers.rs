@@ -26,7 +26,7 @@ async fn answer_all(mut calls: tokio::sync::mpsc::Receiver<sip_bridge::InboundCa
 }
 
 /// Runs SIPp and says how it ended.
-async fn sipp(arguments: &[&str]) -> (bool, String) {
+pub(crate) async fn sipp(arguments: &[&str]) -> (bool, String) {
     let folder = std::env::temp_dir();
     let mut command = Command::new("sipp");
     command.args(arguments).args(["-nostdin", "-timeout", "60", "-timeout_error"]).current_dir(folder);
@@ -104,6 +104,6 @@ async fn call_once(door: &Door, port: u16, transport: Transport) -> bool {
     answered
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

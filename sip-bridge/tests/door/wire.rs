@@ -1,122 +1,14 @@
 //! The door against bytes: what a phone, a broken phone and an attacker may send.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use sip_bridge::{Door, LegError, LegEvent, Transport};
+use sip_bridge::{LegError, LegEvent, Transport};
 
 use crate::common::{ANSWER, OFFER, PATIENCE, called, empty, event, open, port, told};
-
-/// A phone made of a datagram socket and string formatting.
-struct Phone {
-    socket: UdpSocket,
-    door: SocketAddr,
-    /// What makes its messages one call.
-    call_id: String,
-    /// To, with the door's tag once there is one.
-    to: String,
-    /// Further header lines for every request.
-    extra: String,
-}
-
-impl Phone {
-    async fn new(door: &Door, call_id: &str) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let (door, to) = (door.local_addr(Transport::Udp).unwrap(), "<sip:1001@example.org>".to_owned());
-        Self { socket, door, call_id: call_id.to_owned(), to, extra: String::new() }
-    }
-
-    fn addr(&self) -> SocketAddr {
-        self.socket.local_addr().unwrap()
-    }
-
-    fn request(&self, method: &str, cseq: u32, body: &str) -> String {
-        let kind = if body.starts_with("v=0") { "Content-Type: application/sdp\r\n" } else { "" };
-        // An address that is not ours: only rport brings the answer back (RFC 3581).
-        format!(
-            "{method} sip:1001@{door} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.99:5060;rport;branch=z9hG4bK{id}{cseq}{method}\r\n\
-             Max-Forwards: 70\r\nFrom: \"Bob\" <sip:bob@example.org>;tag=bob\r\nTo: {to}\r\nCall-ID: {id}\r\n\
-             CSeq: {cseq} {method}\r\nContact: <sip:bob@{own}>\r\n{extra}{kind}Content-Length: {length}\r\n\r\n{body}",
-            door = self.door,
-            id = self.call_id,
-            to = self.to,
-            own = self.addr(),
-            extra = self.extra,
-            length = body.len(),
-        )
-    }
-
-    async fn send(&self, bytes: impl AsRef<[u8]>) {
-        self.socket.send_to(bytes.as_ref(), self.door).await.unwrap();
-    }
-
-    /// The next message, or an empty string when none comes within `wait`.
-    async fn within(&self, wait: Duration) -> String {
-        let mut buffer = [0; 8_192];
-        match tokio::time::timeout(wait, self.socket.recv_from(&mut buffer)).await {
-            Ok(received) => String::from_utf8_lossy(&buffer[..received.unwrap().0]).into_owned(),
-            Err(_) => String::new(),
-        }
-    }
-
-    /// The next message that is not 100.
-    async fn next(&self) -> String {
-        loop {
-            let message = self.within(PATIENCE).await;
-            assert!(!message.is_empty(), "no message came");
-            if !message.starts_with("SIP/2.0 100") {
-                return message;
-            }
-        }
-    }
-
-    /// The final response to a request; what the door still repeats of earlier transactions is passed over.
-    async fn ask(&self, method: &str, cseq: u32, body: &str) -> String {
-        self.send(self.request(method, cseq, body)).await;
-        let asked = format!("{cseq} {method}");
-        loop {
-            let response = self.next().await;
-            if response.starts_with("SIP/2.0") && header(&response, "CSeq") == asked {
-                return response;
-            }
-        }
-    }
-
-    /// Takes the door's tag from a response.
-    fn learn(&mut self, response: &str) {
-        self.to = header(response, "To").to_owned();
-    }
-
-    /// Sets up a call with the INVITE and the ACK given; the 200 is returned.
-    async fn established(&mut self, door: &Door, offer: &str, ack: &str, calls: &mut Calls) -> (Leg, String) {
-        assert_eq!(self.door, door.local_addr(Transport::Udp).unwrap());
-        self.send(self.request("INVITE", 1, offer)).await;
-        let mut call = called(calls).await;
-        call.leg.answer(ANSWER.to_owned(), Vec::new()).await.unwrap();
-        let accepted = self.next().await;
-        assert_eq!(status(&accepted), 200);
-        self.learn(&accepted);
-        self.send(self.request("ACK", 1, ack).replace("1ACK", "1x")).await;
-        let expected = if ack.is_empty() { "confirmed -".to_owned() } else { format!("confirmed {}", port(ack)) };
-        assert_eq!(told(&mut call.leg).await, expected);
-        (call.leg, accepted)
-    }
-}
-
-type Calls = tokio::sync::mpsc::Receiver<sip_bridge::InboundCall>;
-type Leg = sip_bridge::LegHandle;
-
-fn status(response: &str) -> u16 {
-    response.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
-}
-
-fn header<'a>(message: &'a str, name: &str) -> &'a str {
-    let prefix = format!("{name}: ");
-    message.lines().find_map(|line| line.strip_prefix(prefix.as_str())).unwrap_or_default()
-}
+use crate::phone::{Phone, header, status};
 
 #[tokio::test]
 async fn what_we_do_not_do_is_refused_in_the_words_of_the_rfc() {
@@ -306,7 +198,7 @@ async fn a_late_answer_after_a_cancel_is_refused_to_the_house() {
 }
 
 /// Numbers that look random and are the same every time.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed;
     let mut bytes = Vec::with_capacity(length);
     for _ in 0..length {
@@ -336,53 +228,8 @@ async fn random_bytes_harm_nobody() {
     empty(&door).await;
 }
 
-#[tokio::test]
-async fn mutated_messages_cost_no_memory_and_no_call() {
-    let (door, mut calls) = open().await;
-    let mut phone = Phone::new(&door, "target").await;
-    let (mut leg, _) = phone.established(&door, OFFER, "", &mut calls).await;
-    let answering = tokio::spawn(async move {
-        while let Some(call) = calls.recv().await {
-            // An INVITE whose change did no harm: turned away like any.
-            let _gone = call.leg.reject(486, "", None).await;
-        }
-    });
-    let flood = async |rounds: std::ops::Range<u64>| {
-        for round in rounds {
-            let registering = phone.request("REGISTER", round as u32 + 1, "");
-            phone.send(registering).await;
-            let mut bytes = phone.request("INVITE", 1, OFFER).replace("target", "mutant").into_bytes();
-            for change in noise(round, 24).chunks(6) {
-                let place = usize::from(change[0]) * 256 + usize::from(change[1]);
-                let place = place % bytes.len();
-                match change[2] % 3 {
-                    0 => bytes[place] = change[3],
-                    1 => drop(bytes.remove(place)),
-                    _ => bytes.insert(place, change[4]),
-                }
-            }
-            phone.send(&bytes).await;
-            if round % 50 == 0 {
-                while !phone.within(Duration::from_millis(1)).await.is_empty() {}
-            }
-        }
-    };
-    flood(0..1_000).await;
-    let before = resident_kb();
-    flood(1_000..10_000).await;
-    let grown = resident_kb().saturating_sub(before);
-    while !phone.within(Duration::from_millis(300)).await.is_empty() {}
-    let bye = phone.ask("BYE", 20_000, "").await;
-    assert_eq!(status(&bye), 200, "{bye}");
-    assert_eq!(told(&mut leg).await, "ended Remote bye 0");
-    empty(&door).await;
-    println!("resident memory grew by {grown} kB over 18,000 bad messages");
-    assert!(grown < 40_000, "{grown} kB");
-    answering.abort();
-}
-
 /// What the process holds, by the kernel's word.
-fn resident_kb() -> u64 {
+pub(crate) fn resident_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).unwrap_or(0)

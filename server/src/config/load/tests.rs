@@ -57,6 +57,8 @@ fn the_sample_and_the_reference_name_every_field() {
     parse(&full).unwrap();
     let sections = [
         "sip",
+        "sip.guard",
+        "sip.registrar",
         "media",
         "http",
         "data",
@@ -71,7 +73,11 @@ fn the_sample_and_the_reference_name_every_field() {
         "log",
         "webhook",
     ];
-    let headers = sections.map(|name| format!("[{name}]")).into_iter().chain(["[[number]]".into(), "[[agent]]".into()]);
+    let headers = sections.map(|name| format!("[{name}]")).into_iter().chain([
+        "[[number]]".into(),
+        "[[agent]]".into(),
+        "[[user]]".into(),
+    ]);
     for header in headers {
         // The parser itself lists the keys it knows, so a field that is added is asked for here by itself.
         let message = parse(&format!("{header}\nqqqqqqqqqqqq = 1")).unwrap_err();
@@ -104,7 +110,7 @@ fn a_bad_value_is_told_with_its_place_and_a_good_one() {
     check("[sip]\ncalls_max = 0\n", &["sip.calls_max", "from 1 to 10000"]);
     check("[media]\nports = \"9-5\"\n", &["media.ports", "20000-29998"]);
     check("[transfer]\nring_s = \"20\"\n", &[":2:10:", "transfer.ring_s", "invalid type"]);
-    check("[[agent]]\nid = \"a\"\n", &[":1:1:", "agent.0", "\"address\" is missing"]);
+    check("[[agent]]\nid = \"a\"\n", &[":1:1:", "agent.0", "\"queues\" is missing"]);
     check("[webhook]\n", &["webhook", "\"url\" is missing"]);
     check("[sip\n", &["hotline.toml:1:5:"]);
     check("[sip]\ncalls_max = 1\ncalls_max = 2\n", &[":3:1:", "duplicate key"]);
@@ -124,6 +130,12 @@ fn rules_between_fields_are_told_all_at_once() {
     check("[[number]]\ncalled = \"1\"\n[[number]]\ncalled = \"1\"\n", &[":4:10:", "number.1.called"]);
     let agent = "[[agent]]\nid = \"alice\"\naddress = \"sip:alice@127.0.0.1\"\nqueues = [\"support\"]\n";
     check(&format!("{agent}{agent}"), &[":6:6:", "agent.1.id", "earlier [[agent]]"]);
+    let agent = "[[agent]]\nid = \"bob\"\nqueues = [\"support\"]\n";
+    check(agent, &[":1:1:", "agent.0: has neither a user nor an address"]);
+    check(&format!("{agent}user = \"bob\"\n"), &[":4:8:", "agent.0.user", "hotline user add"]);
+    check("[[user]]\nname = \"bob\"\n", &["user.0: has no hash"]);
+    check("[[user]]\nname = \"bob\"\nha1_md5 = \"secret\"\n", &[":3:11:", "32 hex digits"]);
+    check("[sip.registrar]\nexpires_s_min = 4000\n", &[":2:17:", "sip.registrar.expires_s_min"]);
 }
 
 #[test]
@@ -182,7 +194,9 @@ fn what_is_shown_can_be_read_again_and_holds_no_secret() {
     let config = parse(&sample_in_full()).unwrap();
     let shown = toml::to_string(&config).unwrap();
     assert!(!shown.contains("a secret for the sample"));
-    let masked = shown.replace("\"[secret]\"", "\"0123456789abcdef\"");
+    let masked = shown.replace("ha1_sha256 = \"[secret]\"", &format!("ha1_sha256 = \"{}\"", "0".repeat(64)));
+    let masked = masked.replace("ha1_md5 = \"[secret]\"", &format!("ha1_md5 = \"{}\"", "0".repeat(32)));
+    let masked = masked.replace("\"[secret]\"", "\"0123456789abcdef\"");
     assert_eq!(parse(&masked).unwrap().agents, config.agents);
 }
 
