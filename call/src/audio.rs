@@ -137,8 +137,9 @@ impl AudioFrame {
 
     /// Loudness as the root of the mean square of the samples, 0.0 (nothing) to 32768.0.
     pub fn rms(&self) -> f32 {
-        let energy: f64 = self.0.iter().map(|&sample| f64::from(sample) * f64::from(sample)).sum();
-        (energy / Self::SAMPLES as f64).sqrt() as f32
+        // Whole numbers may be added in any order, so this is done many at a time; it runs on every beat of every leg.
+        let energy: u64 = self.0.iter().map(|&sample| u64::from(i32::from(sample).pow(2).unsigned_abs())).sum();
+        (energy as f64 / Self::SAMPLES as f64).sqrt() as f32
     }
 }
 

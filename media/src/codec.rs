@@ -50,14 +50,10 @@ impl Decoder {
 
     /// Decodes into the beginning of `out` and returns the number of samples; what does not fit is left out.
     pub(crate) fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
-        let table = match self {
-            Self::Pcma => g711::linear_from_a_law,
-            Self::Pcmu => g711::linear_from_mu_law,
-        };
-        for (sample, &byte) in out.iter_mut().zip(payload) {
-            *sample = table(byte);
+        match self {
+            Self::Pcma => g711::map(payload, out, g711::linear_from_a_law),
+            Self::Pcmu => g711::map(payload, out, g711::linear_from_mu_law),
         }
-        out.len().min(payload.len())
     }
 }
 
@@ -88,14 +84,10 @@ impl Encoder {
 
     /// Encodes into the beginning of `out` and returns the number of bytes; what does not fit is left out.
     pub(crate) fn encode(&mut self, samples: &[i16], out: &mut [u8]) -> usize {
-        let table = match self {
-            Self::Pcma => g711::a_law_from_linear,
-            Self::Pcmu => g711::mu_law_from_linear,
-        };
-        for (byte, &sample) in out.iter_mut().zip(samples) {
-            *byte = table(sample);
+        match self {
+            Self::Pcma => g711::map(samples, out, g711::a_law_from_linear),
+            Self::Pcmu => g711::map(samples, out, g711::mu_law_from_linear),
         }
-        out.len().min(samples.len())
     }
 }
 

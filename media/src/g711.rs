@@ -4,23 +4,36 @@
 //! a frame costs a few hundred loads and nothing else.
 
 /// One mu-law byte for a 16-bit sample.
+#[inline]
 pub fn mu_law_from_linear(sample: i16) -> u8 {
     MU_LAW_OF_LINEAR[usize::from(sample.cast_unsigned() >> 2)]
 }
 
 /// The 16-bit sample that a mu-law byte stands for.
+#[inline]
 pub fn linear_from_mu_law(byte: u8) -> i16 {
     LINEAR_OF_MU_LAW[usize::from(byte)]
 }
 
 /// One A-law byte for a 16-bit sample.
+#[inline]
 pub fn a_law_from_linear(sample: i16) -> u8 {
     A_LAW_OF_LINEAR[usize::from(sample.cast_unsigned() >> 3)]
 }
 
 /// The 16-bit sample that an A-law byte stands for.
+#[inline]
 pub fn linear_from_a_law(byte: u8) -> i16 {
     LINEAR_OF_A_LAW[usize::from(byte)]
+}
+
+/// Turns one kind into the other, as much as fits, and tells how much. Made anew for each law, so that the look into the
+/// table is in the loop and not behind a call.
+pub(crate) fn map<A: Copy, B>(from: &[A], to: &mut [B], law: impl Fn(A) -> B) -> usize {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = law(from);
+    }
+    from.len().min(to.len())
 }
 
 /// The byte that stands for silence in mu-law.

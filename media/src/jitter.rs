@@ -23,6 +23,13 @@ pub const BACKLOG_FRAMES_MAX: u32 = 25;
 /// Packets that fit at once.
 const SLOTS: usize = 64;
 
+/// Payloads lie in pieces of so many bytes, 20 ms of G.711: what is free is used again while it is still near, and a
+/// call does not hold room for 64 long packets that never come together.
+const PIECE: usize = 160;
+
+/// Pieces for all that may lie in wait, and for one packet more than that.
+const PIECES: usize = SLOTS;
+
 /// What became of a packet put into the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
@@ -61,6 +68,11 @@ pub enum Popped<'a> {
 #[derive(Debug)]
 pub struct JitterBuffer {
     slots: Box<[Slot]>,
+    pieces: Box<[[u8; PIECE]]>,
+    /// Pieces that hold nothing, the last used last.
+    free: Vec<u8>,
+    /// The payload being handed out, joined.
+    popped: Box<[u8; PAYLOAD_MAX]>,
     held: usize,
     /// How long the held packets last together.
     held_ticks: u32,
@@ -90,7 +102,8 @@ struct Slot {
     ticks: u32,
     arrival: Moment,
     len: usize,
-    payload: [u8; PAYLOAD_MAX],
+    /// Which pieces hold the payload, the first `len` bytes of it.
+    pieces: [u8; PAYLOAD_MAX.div_ceil(PIECE)],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,10 +126,13 @@ impl JitterBuffer {
             ticks: 0,
             arrival: Moment::START,
             len: 0,
-            payload: [0; PAYLOAD_MAX],
+            pieces: [0; PAYLOAD_MAX.div_ceil(PIECE)],
         };
         Self {
             slots: (0..SLOTS).map(|_| slot()).collect(),
+            pieces: vec![[0; PIECE]; PIECES].into(),
+            free: (0..PIECES as u8).collect(),
+            popped: Box::new([0; PAYLOAD_MAX]),
             held: 0,
             held_ticks: 0,
             frame_ticks: clock_hz / 50,
@@ -164,17 +180,32 @@ impl JitterBuffer {
             self.phase = Phase::Stopped;
             self.next_seq = seq;
         }
-        let slot = &mut self.slots[usize::from(seq.0) % SLOTS];
-        if slot.full {
+        if self.slots[usize::from(seq.0) % SLOTS].full {
             return Inserted::Duplicate;
         }
+        while self.free.len() < payload.len().div_ceil(PIECE) {
+            // Packets that are large for the time they last: the oldest give way, as in any other overflow.
+            let Some(head) = self.head() else { return Inserted::Unfit };
+            self.drop_head(head);
+        }
+        let slot = &mut self.slots[usize::from(seq.0) % SLOTS];
         slot.full = true;
         (slot.seq, slot.time, slot.ticks, slot.arrival, slot.len) = (seq, time, ticks, now, payload.len());
-        slot.payload[..payload.len()].copy_from_slice(payload);
+        for (part, place) in payload.chunks(PIECE).zip(&mut slot.pieces) {
+            if let Some(piece) = self.free.pop() {
+                self.pieces[usize::from(piece)][..part.len()].copy_from_slice(part);
+                *place = piece;
+            }
+        }
         self.held += 1;
         self.held_ticks += ticks;
         self.line.arrived(time, now);
         Inserted::Stored
+    }
+
+    /// Takes note of a packet that is not put in, so that the line's jitter stays known.
+    pub fn observe(&mut self, time: RtpTime, now: Moment) {
+        self.line.arrived(time, now);
     }
 
     /// Takes what is due next, when `wanted` ticks are still missing from the frame to be played.
@@ -240,6 +271,8 @@ impl JitterBuffer {
         for slot in &mut self.slots {
             slot.full = false;
         }
+        self.free.clear();
+        self.free.extend(0..PIECES as u8);
         (self.held, self.held_ticks, self.played) = (0, 0, 0);
         (self.borrowed, self.given_up) = (0, 0);
         self.line.surplus = 0;
@@ -248,8 +281,9 @@ impl JitterBuffer {
     /// How far ahead of the next packet this one is. Before the first was played, an earlier one moves the start.
     fn place(&mut self, seq: SeqNo) -> i16 {
         let ahead = seq.since(self.next_seq);
-        let span_fits = self.newest_seq().is_none_or(|newest| newest.since(seq) < SLOTS as i16);
-        if self.phase == Phase::New && (-(SLOTS as i16)..0).contains(&ahead) && span_fits {
+        let span_fits = || self.newest_seq().is_none_or(|newest| newest.since(seq) < SLOTS as i16);
+        // Looking through all slots costs more than the rest of a packet's way, so it is left to the very first ones.
+        if self.phase == Phase::New && (-(SLOTS as i16)..0).contains(&ahead) && span_fits() {
             self.next_seq = seq;
             return 0;
         }
@@ -277,13 +311,17 @@ impl JitterBuffer {
                 return;
             }
             let Some(head) = self.head() else { return };
-            let end = self.slots[head].time.plus(self.slots[head].ticks);
-            if self.phase == Phase::Playing && end.since(self.next_time) > 0 {
-                self.next_time = end;
-            }
-            self.release(head, Fate::GivenUp);
-            self.dropped += 1;
+            self.drop_head(head);
         }
+    }
+
+    fn drop_head(&mut self, head: usize) {
+        let end = self.slots[head].time.plus(self.slots[head].ticks);
+        if self.phase == Phase::Playing && end.since(self.next_time) > 0 {
+            self.next_time = end;
+        }
+        self.release(head, Fate::GivenUp);
+        self.dropped += 1;
     }
 
     fn run_dry(&mut self, wanted: u32) -> Popped<'_> {
@@ -333,15 +371,19 @@ impl JitterBuffer {
         }
         (self.borrowed, self.given_up) = (0, 0);
         self.next_time = slot.time.plus(slot.ticks);
+        let len = slot.len;
+        for (part, &piece) in self.popped[..len].chunks_mut(PIECE).zip(&slot.pieces) {
+            part.copy_from_slice(&self.pieces[usize::from(piece)][..part.len()]);
+        }
         self.release(head, Fate::Played);
         self.line.observe(self.held_ticks, now);
-        let slot = &self.slots[head];
-        Popped::Packet(&slot.payload[..slot.len])
+        Popped::Packet(&self.popped[..len])
     }
 
     fn release(&mut self, index: usize, fate: Fate) {
         let slot = &mut self.slots[index];
         slot.full = false;
+        self.free.extend_from_slice(&slot.pieces[..slot.len.div_ceil(PIECE)]);
         self.held -= 1;
         self.held_ticks -= slot.ticks;
         let after = slot.seq.plus(1);
@@ -364,6 +406,8 @@ enum Fate {
     GivenUp,
     Played,
 }
+
+const _: () = assert!(PIECES <= u8::MAX as usize + 1 && PAYLOAD_MAX <= PIECES * PIECE);
 
 const FRAME: Duration = Duration::from_millis(20);
 

@@ -8,6 +8,7 @@ mod codec;
 mod conceal;
 mod dtmf;
 pub mod g711;
+mod halfband;
 mod jitter;
 mod line;
 mod playout;
@@ -29,5 +30,7 @@ pub use record_error::RecordError;
 pub use recorder::{RECORDING_FRAMES_MAX, Recorder, repair};
 pub use resample::{RATE_HZ_MAX, RATE_HZ_MIN, ResampleError, Resampler, resample};
 pub use rtp::{HEADER_LEN, Marker, PACKET_MAX, RtpError, RtpHeader, RtpPacket, RtpTime, SeqNo, Ssrc};
-pub use session::{EVENTS_MAX, MediaDirection, PacketOut, RtpConfig, RtpEvent, RtpSession, RtpStats, SessionError};
+pub use session::{
+    Attention, EVENTS_MAX, MediaDirection, PacketOut, Relay, RtpConfig, RtpEvent, RtpSession, RtpStats, SessionError,
+};
 pub use wav::{WAV_CHANNELS_MAX, WAV_SAMPLES_MAX, WavSound, parse_wav, read_wav, wav_bytes, write_wav};

@@ -94,16 +94,29 @@ impl Playout {
 
     /// The next 20 ms, or `None` when there is nothing to play.
     pub fn frame(&mut self) -> Option<AudioFrame> {
+        let mut frame = AudioFrame::SILENCE;
+        self.frame_into(&mut frame).then_some(frame)
+    }
+
+    /// As [`Playout::frame`], without moving the sound about: false where that gives `None`, and then nothing is written.
+    pub fn frame_into(&mut self, frame: &mut AudioFrame) -> bool {
         if self.stopping > 0 {
-            let fading = self.queue.front().and_then(|clip| clip.frames.get(self.position).copied());
+            let fading = self.queue.front().and_then(|clip| clip.frames.get(self.position));
+            let is_fading = fading.map(|sound| frame.clone_from(sound)).is_some();
             self.retire_stopped();
-            return fading.map(|frame| self.gain.apply(faded(frame)));
+            if is_fading {
+                fade(frame);
+                self.gain.apply(frame);
+            }
+            return is_fading;
         }
-        let frame = self.take_frame();
-        if frame.is_none() {
+        let is_playing = self.take_frame(frame);
+        if is_playing {
+            self.gain.apply(frame);
+        } else {
             self.gain.settle();
         }
-        frame.map(|frame| self.gain.apply(frame))
+        is_playing
     }
 
     /// Ends all that plays or waits. What plays fades out within 10 ms of the next frame and is reported after it.
@@ -166,26 +179,26 @@ impl Playout {
         self.queue.iter().map(|clip| clip.frames.len()).sum::<usize>() - self.position
     }
 
-    fn take_frame(&mut self) -> Option<AudioFrame> {
+    fn take_frame(&mut self, out: &mut AudioFrame) -> bool {
         // Clips without a frame are done as soon as their turn comes.
         for _ in 0..=CLIPS_MAX {
-            let clip = self.queue.front()?;
+            let Some(clip) = self.queue.front() else { return false };
             let (id, frames) = (clip.id, clip.frames.len());
             if self.furthest == 0 {
                 self.progress.push_back(Progress::Started { clip: id });
             }
-            let frame = clip.frames.get(self.position).copied();
-            self.position += usize::from(frame.is_some());
+            let is_there = clip.frames.get(self.position).map(|frame| out.clone_from(frame)).is_some();
+            self.position += usize::from(is_there);
             self.furthest = self.furthest.max(self.position);
             if self.position == frames {
                 self.progress.push_back(Progress::Finished { clip: id });
                 self.retire_front();
             }
-            if frame.is_some() {
-                return frame;
+            if is_there {
+                return true;
             }
         }
-        None
+        false
     }
 
     fn retire_stopped(&mut self) {
@@ -220,9 +233,9 @@ struct Gain {
 }
 
 impl Gain {
-    fn apply(&mut self, mut frame: AudioFrame) -> AudioFrame {
+    fn apply(&mut self, frame: &mut AudioFrame) {
         if self.now == 1.0 && self.target == 1.0 {
-            return frame;
+            return;
         }
         for sample in &mut frame.0 {
             self.now = if self.now < self.target {
@@ -232,7 +245,6 @@ impl Gain {
             };
             *sample = (f32::from(*sample) * self.now) as i16;
         }
-        frame
     }
 
     /// In silence nobody hears a jump.
@@ -242,13 +254,12 @@ impl Gain {
 }
 
 /// Down to nothing within the first half, silent in the second.
-fn faded(mut frame: AudioFrame) -> AudioFrame {
+fn fade(frame: &mut AudioFrame) {
     const HALF: usize = AudioFrame::SAMPLES / 2;
     for (n, sample) in frame.0.iter_mut().enumerate() {
         let gain = HALF.saturating_sub(n) as f32 / HALF as f32;
         *sample = (f32::from(*sample) * gain) as i16;
     }
-    frame
 }
 
 /// From full to nothing in 40 ms.

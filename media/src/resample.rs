@@ -1,12 +1,15 @@
-//! Resampling at the doors of the house: rubato's FFT resampler, fed with whatever number of samples comes.
+//! Resampling at the doors of the house: fed with whatever number of samples comes.
 //!
-//! A stream uses blocks of 10 ms, because half a block is delay that a caller hears; a whole clip uses blocks of 20 ms,
+//! A stream between a rate and its double, as every telephone call is, goes through a half-band filter; any other
+//! through rubato's FFT resampler. There a stream uses blocks of 10 ms, because half a block is delay that a caller hears; a whole clip uses blocks of 20 ms,
 //! because there only quality counts and the delay is cut off.
 
 use call::{Pcm, SampleRate};
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 use thiserror::Error;
+
+use crate::halfband::{Factor, HalfBand, rounded};
 
 /// The lowest rate that is resampled, in hertz.
 pub const RATE_HZ_MIN: u32 = 4_000;
@@ -29,8 +32,14 @@ pub enum ResampleError {
 
 /// Changes the rate of one mono stream. Allocates only in [`Resampler::new`].
 pub struct Resampler {
-    /// `None` when both rates are the same.
-    engine: Option<Box<Engine>>,
+    way: Way,
+}
+
+enum Way {
+    Any(Box<Engine>),
+    Half(Box<HalfBand>),
+    /// Both rates are the same.
+    Same,
 }
 
 struct Engine {
@@ -43,17 +52,31 @@ struct Engine {
 
 impl std::fmt::Debug for Resampler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Resampler").field("engine", &self.engine.as_ref().map(|engine| &engine.fft)).finish()
+        let way = match &self.way {
+            Way::Any(_) => "any",
+            Way::Half(_) => "half-band",
+            Way::Same => "same",
+        };
+        f.debug_struct("Resampler").field("way", &way).finish()
     }
 }
 
 impl Resampler {
-    /// A resampler for a stream. It delays the sound by 5 ms, or by half a common block of the rates if that is
-    /// longer; between 8 and 16 kHz, 20 ms in are always exactly 20 ms out.
+    /// A resampler for a stream. Between a rate and its double it delays the sound by 1.4 ms of 16 kHz, and 20 ms in are
+    /// always exactly 20 ms out; else by 5 ms, or by half a common block of the rates if that is longer.
     ///
     /// # Errors
     /// [`ResampleError`] when a rate is out of range.
     pub fn new(from: SampleRate, to: SampleRate) -> Result<Self, ResampleError> {
+        let in_range = |rate: SampleRate| (RATE_HZ_MIN..=RATE_HZ_MAX).contains(&rate.hz());
+        if in_range(from) && in_range(to) {
+            if to.hz() == 2 * from.hz() {
+                return Ok(Self { way: Way::Half(Box::new(HalfBand::new(Factor::Double))) });
+            }
+            if from.hz() == 2 * to.hz() {
+                return Ok(Self { way: Way::Half(Box::new(HalfBand::new(Factor::Halve))) });
+            }
+        }
         Self::with_blocks(from, to, STREAM_BLOCKS_PER_S, WindowFunction::Blackman2)
     }
 
@@ -69,7 +92,7 @@ impl Resampler {
             return Err(error);
         }
         if from == to {
-            return Ok(Self { engine: None });
+            return Ok(Self { way: Way::Same });
         }
         let (hz_in, hz_out) = (from.hz() as usize, to.hz() as usize);
         let block = (from.hz().min(to.hz()) / per_s * from.hz() / from.hz().min(to.hz())) as usize;
@@ -81,27 +104,36 @@ impl Resampler {
             block_out: vec![0.0; fft.output_frames_next()],
             fft,
         };
-        Ok(Self { engine: Some(Box::new(engine)) })
+        Ok(Self { way: Way::Any(Box::new(engine)) })
     }
 
     /// Takes samples in and appends those that come out to `out`. Does not allocate when `out` has room.
     pub fn process(&mut self, samples: &[i16], out: &mut Vec<i16>) {
-        match &mut self.engine {
-            Some(engine) => engine.process(samples, out),
-            None => out.extend_from_slice(samples),
+        match &mut self.way {
+            Way::Any(engine) => engine.process(samples, out),
+            Way::Half(filter) => filter.process(samples, out),
+            Way::Same => out.extend_from_slice(samples),
         }
     }
 
     /// Samples at the output rate by which the sound is delayed.
     pub fn delay(&self) -> usize {
-        self.engine.as_ref().map_or(0, |engine| engine.fft.output_delay())
+        match &self.way {
+            Way::Any(engine) => engine.fft.output_delay(),
+            Way::Half(filter) => filter.delay(),
+            Way::Same => 0,
+        }
     }
 
     /// Forgets the stream, so that the next one does not begin with the end of the last.
     pub fn reset(&mut self) {
-        if let Some(engine) = &mut self.engine {
-            engine.fft.reset();
-            engine.filled = 0;
+        match &mut self.way {
+            Way::Any(engine) => {
+                engine.fft.reset();
+                engine.filled = 0;
+            }
+            Way::Half(filter) => filter.reset(),
+            Way::Same => {}
         }
     }
 }
@@ -153,11 +185,6 @@ pub fn resample(clip: &Pcm, to: SampleRate) -> Result<Pcm, ResampleError> {
     samples.drain(..delay);
     samples.truncate(length);
     Ok(Pcm { rate: to, samples })
-}
-
-/// To the nearest whole sample, within 16 bits. Written so that no call to a maths library is needed.
-fn rounded(sample: f32) -> i16 {
-    (sample + 0.5_f32.copysign(sample)) as i16
 }
 
 const STREAM_BLOCKS_PER_S: u32 = 100;

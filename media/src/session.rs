@@ -4,6 +4,7 @@
 //! waits or logs; what an outsider sends can be counted but cannot do harm.
 
 mod receive;
+mod relay;
 mod send;
 mod source;
 
@@ -22,6 +23,8 @@ use crate::rtp::{PACKET_MAX, RtpError, RtpPacket, RtpTime, SeqNo, Ssrc};
 use receive::Receiver;
 use send::Sender;
 use source::{Admission, Source};
+
+pub use relay::{Attention, Relay};
 
 /// Events that may wait to be polled; more are dropped and counted.
 pub const EVENTS_MAX: usize = 32;
@@ -148,6 +151,7 @@ pub struct RtpSession {
     payload_type: u8,
     telephone_event: Option<u8>,
     direction: MediaDirection,
+    attention: Attention,
     source: Source,
     receiver: Receiver,
     digits: DigitReceiver,
@@ -155,6 +159,7 @@ pub struct RtpSession {
     events: VecDeque<RtpEvent>,
     stats: RtpStats,
     expected: u64,
+    alive: Option<Moment>,
 }
 
 impl RtpSession {
@@ -168,6 +173,7 @@ impl RtpSession {
             payload_type: config.payload_type,
             telephone_event: config.telephone_event,
             direction: MediaDirection::default(),
+            attention: Attention::default(),
             source: Source::new(config.remote),
             receiver: Receiver::new(config.codec)?,
             digits: DigitReceiver::default(),
@@ -175,50 +181,69 @@ impl RtpSession {
             events: VecDeque::with_capacity(EVENTS_MAX),
             stats: RtpStats::default(),
             expected: 0,
+            alive: None,
         })
     }
 
     /// Takes a datagram that arrived at `now`. Whatever it holds, nothing worse happens than a count.
     pub fn handle_datagram(&mut self, from: SocketAddr, datagram: &[u8], now: Moment) {
+        self.take_datagram(from, datagram, now);
+    }
+
+    /// As [`RtpSession::handle_datagram`], and hands out what may go on to a bridged leg.
+    pub fn take_datagram<'a>(&mut self, from: SocketAddr, datagram: &'a [u8], now: Moment) -> Option<Relay<'a>> {
         let packet = match RtpPacket::parse(datagram) {
             Ok(packet) => packet,
             Err(RtpError::Rtcp) => {
                 self.stats.unexpected += 1;
-                return;
+                // A phone that says nothing still reports, on this port where both share one (RFC 5761).
+                if self.source.is_heard_from(from) {
+                    self.alive = Some(now);
+                }
+                return None;
             }
             Err(RtpError::Padding | RtpError::Short | RtpError::Version) => {
                 self.stats.malformed += 1;
-                return;
+                return None;
             }
         };
         let is_sound = packet.payload_type == self.payload_type;
         let is_event = Some(packet.payload_type) == self.telephone_event;
         if !(is_sound || is_event || packet.payload_type == COMFORT_NOISE) {
             self.stats.unexpected += 1;
-            return;
+            return None;
         }
         if !self.admit(from, &packet, now) {
-            return;
+            return None;
         }
-        if is_sound {
+        let relay = if is_sound {
             self.hear(&packet, now);
+            Some(Relay::sound(&packet))
         } else if is_event {
             self.stats.received += 1;
             let digit = self.digits.handle(packet.payload, packet.time, self.codec.rtp_clock_hz());
             if let Some(digit) = digit {
                 self.tell(RtpEvent::Digit(Pii::new(digit)));
             }
+            Some(Relay::event(&packet))
         } else {
             // Comfort noise (RFC 3389) says that silence begins, which is what we play anyway.
             self.stats.received += 1;
-        }
+            None
+        };
+        relay.filter(|_| self.direction.receives())
     }
 
     /// The next 20 ms of what the other side says; call it once per tick. `None` before the first packet, in a long
     /// silence, and while we are not to listen.
     pub fn next_frame(&mut self, now: Moment) -> Option<AudioFrame> {
-        let frame = self.receiver.next_frame(now);
-        frame.filter(|_| self.direction.receives())
+        let mut frame = AudioFrame::SILENCE;
+        self.next_frame_into(&mut frame, now).then_some(frame)
+    }
+
+    /// As [`RtpSession::next_frame`], without moving the sound about: false where that gives `None`.
+    pub fn next_frame_into(&mut self, frame: &mut AudioFrame, now: Moment) -> bool {
+        self.attention == Attention::Heard && self.receiver.next_frame(frame, now) && self.direction.receives()
     }
 
     /// The next thing the wire has told.
@@ -319,6 +344,11 @@ impl RtpSession {
         self.stats.last_received.map(|last| now.since(last))
     }
 
+    /// When the other side last showed that it is there: by sound, comfort noise, keys, or a report on the sound's port.
+    pub const fn alive_at(&self) -> Option<Moment> {
+        self.alive
+    }
+
     fn admit(&mut self, from: SocketAddr, packet: &RtpPacket<'_>, now: Moment) -> bool {
         match self.source.admit(from, packet, now) {
             Admission::Accepted { ahead } => self.expected += u64::from(ahead),
@@ -335,10 +365,14 @@ impl RtpSession {
             }
         }
         self.stats.last_received = Some(now);
+        self.alive = Some(now);
         true
     }
 
     fn hear(&mut self, packet: &RtpPacket<'_>, now: Moment) {
+        if self.attention == Attention::Unheard {
+            return self.let_pass(packet, now);
+        }
         let ticks = self.receiver.ticks(packet.payload);
         match self.receiver.jitter.insert(packet.seq, packet.time, ticks, packet.payload, now) {
             Inserted::Duplicate => self.stats.duplicate += 1,

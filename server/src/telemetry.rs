@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use asr::{DecodeKind, Decoded, QueueDepth, QueueTotals, RecognizerError};
 use call::{CallEvent, Direction, EventRecord, HandoffReason, HangupBy, Speaker, TurnLatency};
+use media::RecordError;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
@@ -146,6 +147,20 @@ pub(crate) fn observe_door(counts: sip_bridge::DoorCounts) {
     gauge!("hotline_sip_phones_registered").set(counts.registered as f64);
 }
 
+/// Notes whether recordings can be written: the last one could not, for want of room or otherwise, or could.
+pub(crate) fn set_recording_trouble(error: Option<&RecordError>) {
+    let is_full = matches!(error, Some(RecordError::DiskFull { .. }));
+    gauge!("hotline_recording_disk_full").set(f64::from(u8::from(is_full)));
+    gauge!("hotline_recording_unwritable").set(f64::from(u8::from(error.is_some() && !is_full)));
+}
+
+/// Notes frames of 20 ms that never reached their recording and are silence there.
+pub(crate) fn observe_recording_gap(frames: u32) {
+    if frames > 0 {
+        counter!("hotline_recording_frames_lost_total").increment(frames.into());
+    }
+}
+
 /// Notes what became of a webhook.
 pub(crate) fn observe_webhook(outcome: &'static str) {
     counter!("hotline_webhooks_total", "outcome" => outcome).increment(1);
@@ -261,6 +276,7 @@ fn describe() {
     describe_counter!("hotline_decodes_refused_total", "Decodes that found no room");
     describe_counter!("hotline_decodes_started_total", "Decodes begun");
     describe_counter!("hotline_intents_total", "Intents understood");
+    describe_counter!("hotline_recording_frames_lost_total", "Frames of 20 ms that are silence in their recording");
     describe_counter!("hotline_recordings_failed_total", "Recordings that could not be written");
     describe_counter!(
         "hotline_speculations_total",
@@ -278,6 +294,8 @@ fn describe() {
     describe_gauge!("hotline_sip_phones_registered", "Phones that are registered now");
     describe_counter!("hotline_webhooks_total", "Webhooks, by what became of them");
     describe_gauge!("hotline_calls_live", "Calls that live now");
+    describe_gauge!("hotline_recording_disk_full", "1 while recordings fail for want of room on the disk");
+    describe_gauge!("hotline_recording_unwritable", "1 while recordings fail for another reason");
     describe_histogram!(ENGINE_SECONDS, metrics::Unit::Seconds, "How long speech engines over HTTP took");
     describe_gauge!("hotline_prompts_failed", "Clauses of fixed prompts that no voice can say");
     describe_gauge!("hotline_prompts_ready", "Clauses of fixed prompts that play at once");

@@ -56,8 +56,8 @@ impl Receiver {
         self.ready.clear();
     }
 
-    /// The next 20 ms; `None` while nothing comes.
-    pub(super) fn next_frame(&mut self, now: Moment) -> Option<AudioFrame> {
+    /// Writes the next 20 ms; false while nothing comes.
+    pub(super) fn next_frame(&mut self, frame: &mut AudioFrame, now: Moment) -> bool {
         let wanted = self.decoder.rate().samples_per_frame();
         // Each turn adds at least a tick, or ends; a frame is never made of more packets than this.
         for _ in 0..PACKETS_PER_FRAME_MAX {
@@ -66,7 +66,7 @@ impl Receiver {
             }
             if !self.fetch(wanted, now) {
                 if self.ready.is_empty() {
-                    return None;
+                    return false;
                 }
                 self.ready.resize(wanted, 0);
             }
@@ -75,11 +75,10 @@ impl Receiver {
         self.out.clear();
         self.resampler.process(&self.ready[..wanted], &mut self.out);
         self.ready.drain(..wanted);
-        let mut frame = AudioFrame::SILENCE;
-        for (sample, &out) in frame.0.iter_mut().zip(&self.out) {
-            *sample = out;
-        }
-        Some(frame)
+        let (sound, rest) = frame.0.split_at_mut(self.out.len().min(AudioFrame::SAMPLES));
+        sound.copy_from_slice(&self.out[..sound.len()]);
+        rest.fill(0);
+        true
     }
 
     /// Makes some more samples ready. False when nothing is to be played.
@@ -127,8 +126,8 @@ struct Level {
 
 impl Level {
     fn is_quiet(&mut self, samples: &[i16]) -> bool {
-        let energy: f32 = samples.iter().map(|&sample| f32::from(sample) * f32::from(sample)).sum();
-        let rms = (energy / samples.len().max(1) as f32).sqrt();
+        let energy: u64 = samples.iter().map(|&sample| u64::from(i32::from(sample).pow(2).unsigned_abs())).sum();
+        let rms = (energy as f32 / samples.len().max(1) as f32).sqrt();
         self.peak = rms.max(self.peak * PEAK_DECAY);
         rms < QUIET_RMS.max(self.peak * QUIET_SHARE)
     }

@@ -6,6 +6,7 @@ use crate::codec::Encoder;
 use crate::dtmf::{DigitRefused, DigitSender, EVENT_LEN};
 use crate::resample::Resampler;
 use crate::rtp::{HEADER_LEN, Marker, PACKET_MAX, RtpHeader, RtpTime, SeqNo, Ssrc};
+use crate::session::relay::Mapping;
 use crate::session::{RtpConfig, SessionError};
 
 #[derive(Debug)]
@@ -15,14 +16,16 @@ pub(super) struct Sender {
     digits: DigitSender,
     /// Samples at the codec's rate, one frame.
     samples: Vec<i16>,
-    payload_type: u8,
-    telephone_event: Option<u8>,
-    ssrc: Ssrc,
-    seq: SeqNo,
-    time: RtpTime,
-    frame_ticks: u32,
+    pub(super) payload_type: u8,
+    pub(super) telephone_event: Option<u8>,
+    pub(super) ssrc: Ssrc,
+    pub(super) seq: SeqNo,
+    pub(super) time: RtpTime,
+    pub(super) frame_ticks: u32,
     /// Set after silence, so that the first packet of sound is marked (RFC 3551 4.1).
     marker: Marker,
+    /// Set while packets of another leg go on under our numbers.
+    pub(super) relaying: Option<Mapping>,
     pub(super) sent: u64,
 }
 
@@ -40,6 +43,7 @@ impl Sender {
             time: config.first_time,
             frame_ticks: config.codec.rtp_clock_hz() / 50,
             marker: Marker::Set,
+            relaying: None,
             sent: 0,
             encoder,
         })
@@ -61,6 +65,7 @@ impl Sender {
 
     /// Writes the packet of the next 20 ms and returns its length.
     pub(super) fn packet(&mut self, frame: &AudioFrame, out: &mut [u8; PACKET_MAX]) -> usize {
+        self.end_relay();
         self.samples.clear();
         self.resampler.process(&frame.0, &mut self.samples);
         let event = self.telephone_event.and_then(|kind| Some((kind, self.digits.next(self.time, self.frame_ticks)?)));

@@ -57,6 +57,11 @@ impl Source {
         self.stream.map_or(self.announced, |stream| stream.from)
     }
 
+    /// Whether the stream that is heard comes from there.
+    pub(super) fn is_heard_from(&self, from: SocketAddr) -> bool {
+        self.stream.is_some_and(|stream| stream.from == from)
+    }
+
     /// A new address from the signalling. When it differs, the next good source is taken, whoever it is.
     pub(super) fn announce(&mut self, announced: SocketAddr) {
         if self.announced != announced {

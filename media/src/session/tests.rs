@@ -359,3 +359,61 @@ proptest! {
         prop_assert_eq!(pair.digits(), keys);
     }
 }
+
+#[test]
+fn a_phone_that_suppresses_silence_stays_alive() {
+    let mut pair = Pair::new(Codec::Pcmu);
+    let packet = pair.write(&tone(0)).unwrap();
+    pair.deliver(&packet);
+    // RFC 3389: nothing but one packet of comfort noise every few seconds.
+    for n in 1..20_u16 {
+        pair.now += Duration::from_secs(4);
+        let mut noise = packet.clone();
+        noise[1] = 13;
+        noise[2..4].copy_from_slice(&SeqNo(65_530).plus(n).0.to_be_bytes());
+        noise.truncate(HEADER_LEN + 1);
+        pair.deliver(&noise);
+        assert_eq!(pair.listener.alive_at(), Some(pair.now));
+        pair.tick();
+    }
+    assert_eq!(pair.tick(), None, "comfort noise is silence");
+    assert_eq!(pair.listener.stats().received, 20);
+    // A receiver report on the same port (RFC 3550 6.4.2), and one of a stranger.
+    let report = [0x80, 201, 0, 1, 0, 0, 0x12, 0x34];
+    pair.now += Duration::from_secs(5);
+    pair.listener.handle_datagram(address("203.0.113.9:9"), &report, pair.now);
+    assert!(pair.listener.alive_at() < Some(pair.now), "a stranger proves nothing");
+    pair.deliver(&report);
+    assert_eq!(pair.listener.alive_at(), Some(pair.now));
+}
+
+#[test]
+fn packets_of_10_to_60_ms_become_the_same_sound() {
+    for ptime_ms in [10, 20, 30, 40, 60] {
+        let mut listener = RtpSession::new(config(Codec::Pcmu, here())).unwrap();
+        let ticks = ptime_ms * 8;
+        let (mut seq, mut time, mut phase) = (SeqNo(7), RtpTime(99), 0_usize);
+        let (mut now, mut heard) = (Moment::from_millis(500), Vec::new());
+        for ms in (0..2_400).step_by(10) {
+            if ms % ptime_ms == 0 {
+                let mut packet = [0; PACKET_MAX];
+                RtpHeader { marker: Marker::Clear, payload_type: 0, seq, time, ssrc: Ssrc(5) }.write(&mut packet);
+                let len = HEADER_LEN + ticks as usize;
+                for byte in &mut packet[HEADER_LEN..len] {
+                    let sample = (8_000.0 * (phase as f32 * 0.3).sin()) as i16;
+                    (*byte, phase) = (crate::g711::mu_law_from_linear(sample), phase + 1);
+                }
+                listener.handle_datagram(here(), &packet[..len], now);
+                (seq, time) = (seq.plus(1), time.plus(ticks));
+            }
+            if ms % 20 == 0 {
+                heard.push(listener.next_frame(now).map_or(0.0, |frame| frame.rms()));
+            }
+            now += Duration::from_millis(10);
+        }
+        let steady = &heard[20..];
+        let whole = steady.iter().filter(|&&rms| (5_000.0..6_300.0).contains(&rms)).count();
+        assert!(whole * 100 >= steady.len() * 97, "{ptime_ms} ms: {whole} of {} frames", steady.len());
+        assert_eq!(listener.stats().lost, 0, "{ptime_ms} ms");
+    }
+}

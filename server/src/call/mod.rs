@@ -38,7 +38,7 @@ use crate::http::CallControl;
 use crate::mouth::{LiveCall, Rendered};
 use crate::records::Chronicle;
 use crate::tools::{ToolAnswer, ToolError};
-use crate::wire::{Line, RecordingOutcome, WireEvent};
+use crate::wire::{Line, LineEvents, RecordingOutcome, WireEvent};
 
 /// An answer to something a call has asked for.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ struct Ending {
 
 /// The channels a call listens to.
 pub(crate) struct Inlets {
-    pub(crate) wire: mpsc::Receiver<WireEvent>,
+    pub(crate) wire: LineEvents,
     pub(crate) notes: mpsc::Receiver<Note>,
     pub(crate) controls: mpsc::Receiver<CallControl>,
 }
@@ -206,6 +206,11 @@ impl Call {
 
     fn on_wire(&mut self, event: WireEvent) {
         match event {
+            WireEvent::Alive { leg, at } => {
+                if leg == LegId::CALLER {
+                    self.caller.sound_at = at;
+                }
+            }
             WireEvent::Digit { leg, digit, at: _ } => {
                 if leg == LegId::CALLER {
                     self.chronicle.record(CallEvent::Digit { digit });
@@ -266,6 +271,12 @@ impl Call {
     fn on_control(&mut self, control: CallControl) {
         match control {
             CallControl::HangUp => self.end("requested", HangupBy::System, None),
+            CallControl::Record(mode) => {
+                info!(call_id = %self.id, ?mode, "The recording goes on as asked from outside");
+                if let Err(error) = self.line.record_as(mode) {
+                    self.fail_media(&error);
+                }
+            }
         }
     }
 
@@ -351,7 +362,7 @@ impl Call {
             }
         }
         // What was being said when the line went away: the wire has told of it by now.
-        while let Ok(event) = inlets.wire.try_recv() {
+        while let Some(event) = inlets.wire.try_recv() {
             if let WireEvent::Progress { leg: LegId::CALLER, progress, at } = event {
                 self.on_caller_progress(&progress, at);
             }

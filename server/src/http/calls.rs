@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -16,6 +16,7 @@ use super::problem::Problem;
 use super::state::HttpState;
 use crate::journal::{Folders, Header, JournalError};
 use crate::store::{CallStatus, Cdr, Cursor, StoredUtterance};
+use crate::wire::RecordMode;
 
 /// Which calls.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -84,6 +85,46 @@ pub(super) struct CallLinks {
     recording: Option<String>,
     /// Where to POST to end it, while it lives.
     hangup: Option<String>,
+}
+
+/// What is to become of a recording.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordingOrder {
+    action: RecordingAction,
+    /// What stands in the place of a masked sound; silence when left out.
+    #[serde(default)]
+    with: Mask,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum RecordingAction {
+    /// Something else stands in the place of both sides; the recording keeps time.
+    Mask,
+    /// Nothing is recorded, and the recording becomes that much shorter.
+    Pause,
+    /// Both sides are recorded again.
+    Resume,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Mask {
+    #[default]
+    Silence,
+    Tone,
+}
+
+impl RecordingOrder {
+    const fn mode(self) -> RecordMode {
+        match (self.action, self.with) {
+            (RecordingAction::Mask, Mask::Silence) => RecordMode::Silence,
+            (RecordingAction::Mask, Mask::Tone) => RecordMode::Tone,
+            (RecordingAction::Pause, _) => RecordMode::Paused,
+            (RecordingAction::Resume, _) => RecordMode::Running,
+        }
+    }
 }
 
 /// A request that a call has been told of.
@@ -169,15 +210,43 @@ pub(super) async fn detail(
         (status = 503, description = "It is too busy", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn hang_up(State(state): State<HttpState>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let call_id = parse_id(&id)?;
-    match state.live.ask(call_id, CallControl::HangUp) {
+    ask(&state, &id, CallControl::HangUp).await
+}
+
+/// Pauses, masks or resumes the recording of a live call, for example while a card number is told. The bot goes on
+/// hearing the caller.
+#[utoipa::path(post, path = "/v1/calls/{id}/recording", tag = "calls", request_body = RecordingOrder,
+    params(("id" = String, Path, description = "The call_id")),
+    responses(
+        (status = 202, description = "The call goes on so within a beat of 20 ms", body = Accepted),
+        (status = 400, description = "The order makes no sense", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It has ended", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "It is too busy", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn record(
+    State(state): State<HttpState>,
+    Path(id): Path<String>,
+    order: Result<Json<RecordingOrder>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let Json(order) = order.map_err(|error| {
+        let way_out = r#"Send {"action": "pause"}, "mask" (with "silence" or "tone") or "resume"."#;
+        Problem::new(StatusCode::BAD_REQUEST, error.body_text(), way_out)
+    })?;
+    ask(&state, &id, CallControl::Record(order.mode())).await
+}
+
+/// Tells a live call what is wanted of it.
+async fn ask(state: &HttpState, id: &str, control: CallControl) -> Result<Response, Problem> {
+    let call_id = parse_id(id)?;
+    match state.live.ask(call_id, control) {
         Asked::Busy => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "The call has more requests waiting than it can take.",
             "Try again in a second.",
         )),
         Asked::NotLive => {
-            find(&state, &id).await?;
+            find(state, id).await?;
             Err(Problem::new(StatusCode::CONFLICT, "The call has ended already.", "There is nothing left to do."))
         }
         Asked::Yes => Ok((StatusCode::ACCEPTED, Json(Accepted { call_id })).into_response()),

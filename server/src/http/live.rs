@@ -13,12 +13,15 @@ use tokio::sync::{broadcast, mpsc};
 use crate::journal::Header;
 use crate::store::{CallStatus, Cdr, CdrFold, Cursor, StoredUtterance};
 use crate::telemetry;
+use crate::wire::RecordMode;
 
 /// What can be asked of a live call from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallControl {
     /// End it.
     HangUp,
+    /// Go on recording so, if it is recorded.
+    Record(RecordMode),
 }
 
 /// The register of live calls. Cheap to copy; every copy is the same register.

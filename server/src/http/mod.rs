@@ -1,7 +1,7 @@
 //! The web interface: calls as they happen and as they were, for programs (JSON, OpenAPI 3.1) and for monitoring.
 //!
 //! It reads live calls from memory, what happened in them from their journals, and lists of ended ones from the
-//! database. It changes nothing but one thing: it can ask a call to end. And it lends the speech engines to others.
+//! database. It changes two things only: it can ask a call to end, and to pause its recording. And it lends the speech engines to others.
 
 mod calls;
 mod connection;

@@ -23,6 +23,7 @@ pub fn document() -> Document {
         calls::detail,
         calls::hang_up,
         calls::list,
+        calls::record,
         events::events,
         recordings::recording,
         service::agents,

@@ -35,6 +35,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/calls/{id}", get(calls::detail))
         .route("/v1/calls/{id}/events", get(events::events))
         .route("/v1/calls/{id}/hangup", post(calls::hang_up))
+        .route("/v1/calls/{id}/recording", post(calls::record))
         .route("/v1/flows/reload", post(service::reload_flows))
         .route("/v1/recordings/{id}", get(recordings::recording))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

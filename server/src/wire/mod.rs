@@ -3,7 +3,11 @@
 //! A call talks to its thread through [`Line`]: small commands in, [`WireEvent`]s out, both bounded. Nothing on the
 //! beat allocates, locks, logs or waits, so a busy mind never makes a caller's sound stutter.
 
+mod events;
+mod leg;
+mod line;
 mod ports;
+mod priority;
 mod recording;
 mod worker;
 
@@ -15,12 +19,14 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use call::{AudioFrame, LegId, Moment, Pii};
-use media::{Clip, MediaDirection, Progress, RtpConfig, RtpSession, RtpStats};
+use media::{Attention, Clip, MediaDirection, Progress, RtpConfig, RtpSession, RtpStats};
 use sip_bridge::sdp::Negotiated;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
+pub use self::events::LineEvents;
 pub use self::ports::{PortPool, PortsExhausted};
+pub(crate) use self::priority::{Rank, raise};
 pub use self::recording::RecordingOutcome;
 
 use crate::clock::Clock;
@@ -29,6 +35,14 @@ use crate::clock::Clock;
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "boxing a frame would allocate on the beat")]
 pub enum WireEvent {
+    /// A leg without sound has shown that its phone is there: comfort noise, or a report on the sound's port. Told once
+    /// a second at most.
+    Alive {
+        /// Which leg.
+        leg: LegId,
+        /// When it last did.
+        at: Moment,
+    },
     /// A leg pressed a key.
     Digit {
         /// Which leg.
@@ -92,15 +106,30 @@ pub enum Loudness {
     FullAgain,
 }
 
+/// What a recording takes from here on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordMode {
+    /// Nothing: the file goes on where it stopped.
+    Paused,
+    /// Both sides.
+    Running,
+    /// Silence in the place of both sides; the file keeps time.
+    Silence,
+    /// A soft tone in the place of both sides; the file keeps time.
+    Tone,
+}
+
 /// Commands of a call to its media thread.
 enum Command {
     AddLeg { line: LineId, leg: LegId, socket: UdpSocket, rtp: Box<RtpSession> },
+    Attend { line: LineId, leg: LegId, attention: Attention },
     Bridge { line: LineId, one: LegId, other: LegId },
     Close { line: LineId, stats: oneshot::Sender<Vec<(LegId, RtpStats)>> },
     Loudness { line: LineId, leg: LegId, loudness: Loudness },
-    Open { line: LineId, events: mpsc::Sender<WireEvent> },
+    Open { line: LineId, events: events::EventSender },
     Play { line: LineId, leg: LegId, clip: Clip },
     Record { line: LineId, recording: recording::Recording },
+    RecordAs { line: LineId, mode: RecordMode },
     Redirect { line: LineId, leg: LegId, target: Box<Negotiated>, direction: MediaDirection },
     RemoveLeg { line: LineId, leg: LegId },
     Stop { line: LineId, leg: LegId },
@@ -116,10 +145,23 @@ pub struct Wire {
 }
 
 struct Inner {
-    workers: Vec<SyncSender<Command>>,
+    workers: Vec<Worker>,
     recorder: recording::RecorderThread,
     ports: PortPool,
     next_line: AtomicU64,
+}
+
+/// A media thread, as the rest of the wire sees it.
+struct Worker {
+    commands: SyncSender<Command>,
+    bell: events::Bell,
+}
+
+impl Drop for Inner {
+    /// The media threads end when nobody can command them any more, and the recorder after them.
+    fn drop(&mut self) {
+        self.recorder.stop();
+    }
 }
 
 impl Wire {
@@ -130,7 +172,11 @@ impl Wire {
     pub fn start(workers: usize, ports: PortPool, clock: Clock) -> Result<Self, WireError> {
         let recorder = recording::RecorderThread::start().map_err(WireError::Start)?;
         let workers = (0..workers.max(1))
-            .map(|number| worker::start(number, clock, recorder.feed()))
+            .map(|number| {
+                let bell = events::Bell::start(number)?;
+                let commands = worker::start(number, clock, recorder.feed(), bell.clone())?;
+                Ok(Worker { commands, bell })
+            })
             .collect::<Result<Vec<_>, _>>()
             .map_err(WireError::Start)?;
         let inner = Inner { workers, recorder, ports, next_line: AtomicU64::new(0) };
@@ -146,13 +192,15 @@ impl Wire {
     ///
     /// # Errors
     /// [`WireError::Busy`] when the thread's queue is full, [`WireError::Ended`] when it is gone.
-    pub fn open(&self) -> Result<(Line, mpsc::Receiver<WireEvent>), WireError> {
+    pub fn open(&self) -> Result<(Line, LineEvents), WireError> {
         let id = self.inner.next_line.fetch_add(1, Ordering::Relaxed);
         let slot = usize::try_from(id).unwrap_or(0) % self.inner.workers.len();
-        let (events, receiver) = mpsc::channel(LINE_EVENTS_MAX);
-        let line = Line { id, worker: self.inner.workers[slot].clone(), recorder: self.inner.recorder.clone() };
-        line.send(Command::Open { line: id, events })?;
-        Ok((line, receiver))
+        let worker = &self.inner.workers[slot];
+        let (sender, events) = events::line();
+        let line = Line { id, worker: worker.commands.clone(), recorder: self.inner.recorder.clone() };
+        worker.bell.watch(&sender);
+        line.send(Command::Open { line: id, events: sender })?;
+        Ok((line, events))
     }
 }
 
@@ -222,6 +270,15 @@ impl Line {
         self.send(Command::Bridge { line: self.id, one, other })
     }
 
+    /// Whether a leg's frames are wanted as events. Packets of a bridged leg that nobody listens to are passed on without
+    /// being unpacked.
+    ///
+    /// # Errors
+    /// As [`Wire::open`].
+    pub fn attend(&self, leg: LegId, attention: Attention) -> Result<(), WireError> {
+        self.send(Command::Attend { line: self.id, leg, attention })
+    }
+
     /// Records the caller (left) and what the caller is sent (right) into a new file. The outcome comes when the line
     /// is closed.
     ///
@@ -231,6 +288,14 @@ impl Line {
         let (recording, outcome) = self.recorder.begin(path);
         self.send(Command::Record { line: self.id, recording })?;
         Ok(outcome)
+    }
+
+    /// Pauses, masks or resumes the recording. Without one, nothing happens.
+    ///
+    /// # Errors
+    /// As [`Wire::open`].
+    pub fn record_as(&self, mode: RecordMode) -> Result<(), WireError> {
+        self.send(Command::RecordAs { line: self.id, mode })
     }
 
     /// Ends the line and tells what the wire saw of each leg.
@@ -262,7 +327,8 @@ impl Drop for Line {
 
 /// The beat of the house.
 const TICK: Duration = AudioFrame::DURATION;
-/// Events waiting for one call: over a second of two legs' frames. When it is full, sound is dropped and counted.
-const LINE_EVENTS_MAX: usize = 256;
+/// Events waiting for one call: 1.2 s of a caller's frames, half of that of two legs'. When it is full, sound is dropped.
+/// All of it is memory that every call takes, since a ring goes round.
+const LINE_EVENTS_MAX: usize = 64;
 /// Commands waiting for one media thread.
 const COMMANDS_MAX: usize = 4_096;

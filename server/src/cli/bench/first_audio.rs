@@ -15,14 +15,13 @@ use call::{Codec, Language, LegId, Moment};
 use dialog::PromptKind;
 use media::{Clip, Progress, RtpConfig};
 use serde::Serialize;
-use tokio::sync::mpsc;
 use tts::Style;
 
 use super::super::{Settings, print_json};
 use crate::clock::Clock;
 use crate::engines;
 use crate::mouth::{Mouth, Rendered, Say};
-use crate::wire::{Line, PortPool, Wire, WireEvent};
+use crate::wire::{Line, LineEvents, PortPool, Wire, WireEvent};
 
 #[derive(Serialize)]
 struct FirstPacket {
@@ -86,7 +85,7 @@ async fn measure_all(
 struct Phone {
     clock: Clock,
     line: Line,
-    events: mpsc::Receiver<WireEvent>,
+    events: LineEvents,
     /// Keeps the port that the sound goes to.
     _socket: UdpSocket,
     clips: u64,
@@ -161,7 +160,9 @@ impl Phone {
             match tokio::time::timeout(RENDER_WAIT, self.events.recv()).await {
                 Ok(Some(WireEvent::Progress { progress, at, .. })) => return Ok((progress, at)),
                 Ok(Some(WireEvent::RecordingFailed(reason))) => bail!("{reason}"),
-                Ok(Some(WireEvent::Digit { .. } | WireEvent::Frame { .. } | WireEvent::Retired(_))) => {}
+                Ok(Some(
+                    WireEvent::Alive { .. } | WireEvent::Digit { .. } | WireEvent::Frame { .. } | WireEvent::Retired(_),
+                )) => {}
                 Ok(None) | Err(_) => bail!("the wire does not send"),
             }
         }

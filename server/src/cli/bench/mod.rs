@@ -6,6 +6,7 @@ mod first_audio;
 mod house;
 mod level;
 mod material;
+mod media;
 mod plan;
 mod report;
 mod speech;
@@ -59,6 +60,11 @@ pub(super) enum BenchCommand {
         #[arg(long)]
         json: bool,
     },
+    /// What the wire costs: prompts, bridges, recordings, the beat on a busy machine, beside a bare loop
+    Media(media::MediaArgs),
+    /// The far ends of `bench media`
+    #[command(hide = true)]
+    MediaPeer(media::PeerArgs),
     /// Hearing: words, times, barge-in, on a labelled set through the recogniser and through real calls
     Speech(Box<speech::SpeechArgs>),
     /// Gaps between the caller's last sound and the answer's first, on stereo recordings
@@ -87,6 +93,8 @@ pub(super) async fn run(command: BenchCommand, settings: Settings) -> Result<Exi
             first_audio::run(lang, json, &settings).await?;
             Ok(ExitCode::SUCCESS)
         }
+        BenchCommand::Media(args) => media::run(args).await,
+        BenchCommand::MediaPeer(args) => media::run_peer(&args).map(|()| ExitCode::SUCCESS),
         BenchCommand::Speech(args) => speech::run(*args, settings).await,
         BenchCommand::Turns { files, json } => bench_turns(&files, json),
         BenchCommand::Voices(args) => spoken::run(&args, &settings),
@@ -133,7 +141,7 @@ struct TurnGaps {
 fn bench_turns(files: &[PathBuf], json: bool) -> Result<ExitCode> {
     let mut all = Vec::new();
     for file in files {
-        let sound = media::read_wav(file)?;
+        let sound = ::media::read_wav(file)?;
         let [left, right] = sound.channels.as_slice() else {
             bail!("{}: a recording has two channels, this has {}", file.display(), sound.channels.len());
         };
