@@ -211,6 +211,12 @@ impl JitterBuffer {
         Popped::Waiting
     }
 
+    /// The packet that joins on to what was popped last, if it is here: it may hold a copy of what was lost before it.
+    pub fn following(&self) -> Option<&[u8]> {
+        let slot = &self.slots[self.head()?];
+        (self.phase == Phase::Playing && slot.time == self.next_time).then(|| &slot.payload[..slot.len])
+    }
+
     /// Ticks that lie in wait without need, to be dropped in a quiet moment.
     pub const fn surplus(&self) -> u32 {
         self.line.surplus
