@@ -23,4 +23,5 @@ pub mod store;
 pub mod telemetry;
 pub mod tools;
 pub mod webhook;
+pub mod webrtc;
 pub mod wire;

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::house::House;
-use crate::http::{self, HttpState, LiveCalls, Readiness};
+use crate::http::{self, BrowserAccess, HttpState, LiveCalls, Readiness};
 use crate::journal::{self, Folders};
 use crate::mouth::Prepared;
 use crate::records::Records;
@@ -67,6 +67,7 @@ impl Serving {
             readiness: readiness.clone(),
             guests: house.guests.clone(),
             prompts: house.mouth.prepared(),
+            browsers: browser_access(&house),
             metrics,
             token,
             closing: closing.clone(),
@@ -120,6 +121,7 @@ impl Serving {
             warn!(live = house.calls.len(), "Calls did not end in time");
         }
         house.door.close().await;
+        house.browsers.close().await;
         reception.abort();
         closing.cancel();
         if tokio::time::timeout(HTTP_WAIT, http).await.is_err() {
@@ -134,6 +136,16 @@ impl Serving {
         }
         info!("Stopped");
     }
+}
+
+/// How browsers may call, where they may.
+fn browser_access(house: &House) -> Option<BrowserAccess> {
+    let webrtc = &house.config.webrtc;
+    webrtc.enabled.then(|| BrowserAccess {
+        browsers: house.browsers.clone(),
+        token: webrtc.token.clone(),
+        sites: webrtc.sites.clone(),
+    })
 }
 
 async fn open_store(config: &Config, folders: &Folders) -> Result<Store> {

@@ -176,6 +176,7 @@ impl Keeping {
             guests: guests(),
             metrics: telemetry::metrics_builder().unwrap().build_recorder().handle(),
             token: token.map(|token| token.to_owned().try_into().unwrap()),
+            browsers: None,
             closing: closing.clone(),
         };
         let http = tokio::spawn(http::serve(listener, state));
