@@ -9,7 +9,7 @@ DEMO ?=
 export CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench setup golden build models tools lint deny clean
+.PHONY: help run test check bench setup golden build console models tools lint deny clean
 
 help: ## Show these lines
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -18,7 +18,7 @@ run: setup ## Call the demo: server, backend and a caller (DEMO=once: exit after
 	$(HOTLINE) demo $(if $(filter once,$(DEMO)),--once)
 
 # The tests are built first, and with them the binary that fetches the models: nothing is compiled for one alone.
-test: tools lint ## Everything: format, clippy, all tests with real models and sockets
+test: tools console lint ## Everything: format, clippy, all tests with real models and sockets
 	cargo test --workspace --profile $(PROFILE) --locked --no-run
 	@$(HOTLINE) models fetch
 	cargo test --workspace --profile $(PROFILE) --locked --no-fail-fast
@@ -33,7 +33,7 @@ bench: setup ## Measure; the figures are explained in docs/benchmarks.md
 	cargo bench -p media --bench frame
 	cargo bench -p tts --bench speak
 
-setup: tools build models ## Make this machine ready: packages, binary, models
+setup: tools console build models ## Make this machine ready: packages, page, binary, models
 
 golden: setup ## Write the golden files anew; review the difference as code
 	INSTA_UPDATE=always UPDATE_GOLDEN=1 cargo test --workspace --profile $(PROFILE)
@@ -42,8 +42,11 @@ golden: setup ## Write the golden files anew; review the difference as code
 tools:
 	@scripts/setup.sh
 
-build: tools
+build: tools console
 	cargo build --profile $(PROFILE) --locked -p server --bin hotline
+
+console: tools ## Build the page for calls from a browser
+	@scripts/console.sh
 
 models: build
 	@$(HOTLINE) models fetch
@@ -58,3 +61,4 @@ deny: tools
 
 clean: ## Remove what was built; models, recordings and data stay
 	cargo clean
+	rm -rf console/node_modules console/dist/assets console/dist/*.html console/dist/*.js console/dist/*.svg

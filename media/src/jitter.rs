@@ -242,6 +242,16 @@ impl JitterBuffer {
         Popped::Waiting
     }
 
+    /// The packet that joins on to what was popped last, if it is here: it may hold a copy of what was lost before it.
+    pub fn following(&mut self) -> Option<&[u8]> {
+        let head = self.head()?;
+        if self.phase != Phase::Playing || self.slots[head].time != self.next_time {
+            return None;
+        }
+        let len = self.join(head);
+        Some(&self.popped[..len])
+    }
+
     /// Ticks that lie in wait without need, to be dropped in a quiet moment.
     pub const fn surplus(&self) -> u32 {
         self.line.surplus
@@ -371,13 +381,19 @@ impl JitterBuffer {
         }
         (self.borrowed, self.given_up) = (0, 0);
         self.next_time = slot.time.plus(slot.ticks);
-        let len = slot.len;
-        for (part, &piece) in self.popped[..len].chunks_mut(PIECE).zip(&slot.pieces) {
-            part.copy_from_slice(&self.pieces[usize::from(piece)][..part.len()]);
-        }
+        let len = self.join(head);
         self.release(head, Fate::Played);
         self.line.observe(self.held_ticks, now);
         Popped::Packet(&self.popped[..len])
+    }
+
+    /// Puts the payload of a slot into one piece and returns its length.
+    fn join(&mut self, place: usize) -> usize {
+        let slot = &self.slots[place];
+        for (part, &piece) in self.popped[..slot.len].chunks_mut(PIECE).zip(&slot.pieces) {
+            part.copy_from_slice(&self.pieces[usize::from(piece)][..part.len()]);
+        }
+        slot.len
     }
 
     fn release(&mut self, index: usize, fate: Fate) {

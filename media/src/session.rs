@@ -252,13 +252,14 @@ impl RtpSession {
     }
 
     /// Writes the packet for the next 20 ms of what we say; call this or [`RtpSession::skip_packet`] once per tick.
-    /// While keys are being sent, a telephone-event takes the frame's place. `None` while we are not to speak.
+    /// While keys are being sent, a telephone-event takes the frame's place. `None` while we are not to speak, and in
+    /// silence that the codec does not send (DTX).
     pub fn packet(&mut self, frame: &AudioFrame, out: &mut [u8; PACKET_MAX]) -> Option<PacketOut> {
         if !self.direction.sends() {
             self.sender.skip();
             return None;
         }
-        let len = self.sender.packet(frame, out);
+        let len = self.sender.packet(frame, out)?;
         Some(PacketOut { len, to: self.source.remote() })
     }
 

@@ -26,8 +26,10 @@ use crate::guests::Guests;
 use crate::models;
 use crate::mouth::Mouth;
 use crate::phonebook;
+use crate::reception::{Admission, Guest};
 use crate::records::Records;
 use crate::tools::Tools;
+use crate::webrtc::Browsers;
 use crate::wire::{PortPool, Wire};
 
 /// What every call may use.
@@ -46,6 +48,10 @@ pub(crate) struct House {
     pub(crate) desk: DeskRoom,
     pub(crate) flows: Flows,
     pub(crate) records: Records,
+    /// Room for calls, from wherever they come.
+    pub(crate) admission: Admission,
+    /// Calls from browsers.
+    pub(crate) browsers: Browsers,
     pub(crate) hold_music: Arc<[AudioFrame]>,
     /// Cancelled when the server is told to stop.
     pub(crate) stopping: CancellationToken,
@@ -83,7 +89,9 @@ impl House {
             guard: phonebook::guard(&config),
             registrar: phonebook::registrar(&config),
         };
-        let (door, arrivals) = Door::open(door_config).await?;
+        let (door, calls) = Door::open(door_config).await?;
+        let admission = Admission::new(config.sip.calls_max.number());
+        let (browsers, from_browsers) = Browsers::new(&config, admission.clone(), records.live.clone());
         let house = Self {
             clock,
             config,
@@ -98,11 +106,13 @@ impl House {
             desk,
             flows,
             records,
+            admission,
+            browsers,
             hold_music: media::tone::hold_music(),
             stopping: CancellationToken::new(),
             calls: TaskTracker::new(),
         };
-        Ok((Arc::new(house), arrivals))
+        Ok((Arc::new(house), Arrivals { calls, guests: from_browsers }))
     }
 
     /// Has the clauses that every call says rendered in the background; to be called whenever the flows have changed.
@@ -156,8 +166,13 @@ fn check_models(config: &Config, folder: &Path) -> Result<()> {
     }
 }
 
-/// Calls that ring.
-pub(crate) type Arrivals = mpsc::Receiver<InboundCall>;
+/// Those who want to talk to us.
+pub(crate) struct Arrivals {
+    /// Calls that ring at the door.
+    pub(crate) calls: mpsc::Receiver<InboundCall>,
+    /// Callers in browsers.
+    pub(crate) guests: mpsc::Receiver<Guest>,
+}
 
 /// Which of this machine's addresses faces `peer`. Nothing is sent: connecting a UDP socket only chooses a route.
 fn local_address_towards(peer: IpAddr) -> Option<IpAddr> {

@@ -25,4 +25,5 @@ pub mod store;
 pub mod telemetry;
 pub mod tools;
 pub mod webhook;
+pub mod webrtc;
 pub mod wire;

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::house::House;
-use crate::http::{self, HttpState, LiveCalls, Readiness};
+use crate::http::{self, BrowserAccess, HttpState, LiveCalls, Readiness};
 use crate::journal::{self, Folders};
 use crate::mouth::Prepared;
 use crate::records::Records;
@@ -69,6 +69,7 @@ impl Serving {
             guests: house.guests.clone(),
             prompts: house.mouth.prepared(),
             reload_flows: reloading(&house),
+            browsers: browser_access(&house),
             metrics,
             token,
             closing: closing.clone(),
@@ -132,6 +133,7 @@ impl Serving {
             warn!(live = house.calls.len(), "Calls did not end in time");
         }
         house.door.close().await;
+        house.browsers.close().await;
         reception.abort();
         closing.cancel();
         if tokio::time::timeout(HTTP_WAIT, http).await.is_err() {
@@ -152,6 +154,16 @@ impl Serving {
 fn reloading(house: &Arc<House>) -> Arc<dyn Fn() -> Result<Vec<String>> + Send + Sync> {
     let house = Arc::downgrade(house);
     Arc::new(move || house.upgrade().context("the server is stopping")?.reload_flows())
+}
+
+/// How browsers may call, where they may.
+fn browser_access(house: &House) -> Option<BrowserAccess> {
+    let webrtc = &house.config.webrtc;
+    webrtc.enabled.then(|| BrowserAccess {
+        browsers: house.browsers.clone(),
+        token: webrtc.token.clone(),
+        sites: webrtc.sites.clone(),
+    })
 }
 
 async fn open_store(config: &Config, folders: &Folders) -> Result<Store> {

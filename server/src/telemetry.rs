@@ -250,6 +250,9 @@ fn observe_turn(latency: &TurnLatency) {
     }
 }
 
+/// Libraries that warn of what every call does, or name addresses in it.
+const QUIET: &str = "webrtc=error,rtc=error,rtc_dtls=error,rtc_ice=error,rtc_sctp=error,";
+
 /// Which lines are written, in the words of [`EnvFilter`].
 pub fn filter(level: LogLevel) -> String {
     let ours = OURS.map(|name| format!("{name}={}", level.as_str())).join(",");
@@ -257,7 +260,7 @@ pub fn filter(level: LogLevel) -> String {
         LogLevel::Error => LogLevel::Error,
         LogLevel::Debug | LogLevel::Info | LogLevel::Trace | LogLevel::Warn => LogLevel::Warn,
     };
-    format!("{},{ours},rsipstack=off", others.as_str())
+    format!("{},{ours},{QUIET}rsipstack=off", others.as_str())
 }
 
 fn describe() {

@@ -16,7 +16,7 @@ use crate::door::Transport;
 /// Events a leg may have waiting. A peer that floods INFO or re-INVITE beyond this is refused, see RFC 3261 21.5.4.
 pub const LEG_EVENTS_MAX: usize = 64;
 /// Orders a leg may have waiting.
-pub(crate) const LEG_ORDERS_MAX: usize = 16;
+pub const LEG_ORDERS_MAX: usize = 16;
 
 /// An INVITE that nobody has answered yet. The caller has been sent 100 Trying.
 #[derive(Debug)]
@@ -49,7 +49,9 @@ pub struct LegHandle {
 }
 
 impl LegHandle {
-    pub(crate) fn new(events: mpsc::Receiver<LegEvent>, orders: mpsc::Sender<Order>) -> Self {
+    /// A handle whose leg reads `orders` and tells `events`: a SIP dialog, or whatever else a call may come by. When
+    /// `orders` closes, the leg is to hang up.
+    pub fn new(events: mpsc::Receiver<LegEvent>, orders: mpsc::Sender<Order>) -> Self {
         Self { events, control: LegControl { orders } }
     }
 
@@ -238,12 +240,44 @@ pub enum LegError {
     },
 }
 
-/// An order on its way to the leg.
+/// An order on its way to the leg. `done` takes the outcome; whoever ordered may have gone.
 #[derive(Debug)]
-pub(crate) enum Order {
-    Answer { sdp: String, headers: Vec<(String, String)>, done: oneshot::Sender<Result<(), LegError>> },
-    HangUp { reason: String },
-    Reject { status: u16, reason: String, retry_after: Option<Duration>, done: oneshot::Sender<Result<(), LegError>> },
-    Reoffer { sdp: String, done: oneshot::Sender<Result<String, LegError>> },
-    Ring { done: oneshot::Sender<Result<(), LegError>> },
+pub enum Order {
+    /// See [`LegControl::answer`].
+    Answer {
+        /// Our session description.
+        sdp: String,
+        /// Further headers.
+        headers: Vec<(String, String)>,
+        /// The outcome.
+        done: oneshot::Sender<Result<(), LegError>>,
+    },
+    /// See [`LegControl::hang_up`].
+    HangUp {
+        /// In a few words.
+        reason: String,
+    },
+    /// See [`LegControl::reject`].
+    Reject {
+        /// The SIP status.
+        status: u16,
+        /// Its phrase.
+        reason: String,
+        /// When to try again.
+        retry_after: Option<Duration>,
+        /// The outcome.
+        done: oneshot::Sender<Result<(), LegError>>,
+    },
+    /// See [`LegControl::reoffer`].
+    Reoffer {
+        /// Our new offer.
+        sdp: String,
+        /// Their answer.
+        done: oneshot::Sender<Result<String, LegError>>,
+    },
+    /// See [`LegControl::ring`].
+    Ring {
+        /// The outcome.
+        done: oneshot::Sender<Result<(), LegError>>,
+    },
 }

@@ -2,7 +2,7 @@
 
 use call::{AudioFrame, Codec, Moment};
 
-use crate::codec::Decoder;
+use crate::codec::{Decoder, OPUS_SAMPLES_MAX};
 use crate::conceal::Concealer;
 use crate::jitter::{JitterBuffer, PAYLOAD_MAX, Popped};
 use crate::resample::Resampler;
@@ -20,8 +20,7 @@ pub(super) struct Receiver {
     decoded: Box<[i16]>,
     /// Samples at the rate of the house.
     out: Vec<i16>,
-    /// Samples in a tick of the RTP clock.
-    samples_per_tick: usize,
+    clock: Clock,
     level: Level,
     pub(super) concealed_ticks: u64,
 }
@@ -30,7 +29,7 @@ impl Receiver {
     pub(super) fn new(codec: Codec) -> Result<Self, SessionError> {
         let decoder = Decoder::new(codec)?;
         let rate = decoder.rate();
-        let longest = PAYLOAD_MAX * DECODED_PER_BYTE_MAX;
+        let longest = (PAYLOAD_MAX * DECODED_PER_BYTE_MAX).max(OPUS_SAMPLES_MAX);
         Ok(Self {
             jitter: JitterBuffer::new(codec.rtp_clock_hz()),
             concealer: Concealer::new(rate),
@@ -38,7 +37,7 @@ impl Receiver {
             ready: Vec::with_capacity(longest + rate.samples_per_frame()),
             decoded: vec![0; longest].into(),
             out: Vec::with_capacity(AudioFrame::SAMPLES * 2),
-            samples_per_tick: (rate.hz() / codec.rtp_clock_hz()).max(1) as usize,
+            clock: Clock { tick_hz: codec.rtp_clock_hz(), sample_hz: rate.hz() },
             level: Level::default(),
             concealed_ticks: 0,
             decoder,
@@ -84,13 +83,13 @@ impl Receiver {
     /// Makes some more samples ready. False when nothing is to be played.
     fn fetch(&mut self, wanted: usize, now: Moment) -> bool {
         let missing = wanted - self.ready.len();
-        let ticks = missing.div_ceil(self.samples_per_tick) as u32;
+        let ticks = self.clock.ticks(missing);
         let payload = match self.jitter.pop(ticks, now) {
             Popped::Dry => return self.conceal(missing),
-            Popped::Lost { ticks } => return self.conceal(ticks as usize * self.samples_per_tick),
+            Popped::Lost { ticks } => return self.conceal(self.clock.samples(ticks)),
             Popped::Packet(payload) => payload,
             Popped::Silence { ticks } => {
-                let length = self.ready.len() + ticks as usize * self.samples_per_tick;
+                let length = self.ready.len() + self.clock.samples(ticks);
                 self.ready.resize(length, 0);
                 return true;
             }
@@ -99,7 +98,9 @@ impl Receiver {
         let lasts = self.decoder.ticks(payload);
         let count = self.decoder.decode(payload, &mut self.decoded);
         let samples = &mut self.decoded[..count];
-        self.concealer.heard(samples);
+        if !self.decoder.conceals() {
+            self.concealer.heard(samples);
+        }
         if self.jitter.surplus() >= lasts && self.level.is_quiet(samples) {
             // More waits than the line needs; nobody misses a piece of a pause.
             self.jitter.discarded(lasts);
@@ -112,9 +113,33 @@ impl Receiver {
     fn conceal(&mut self, count: usize) -> bool {
         let start = self.ready.len();
         self.ready.resize(start + count, 0);
-        self.concealer.conceal(&mut self.ready[start..]);
-        self.concealed_ticks += (count / self.samples_per_tick) as u64;
+        let hole = &mut self.ready[start..];
+        if self.decoder.conceals() {
+            self.decoder.conceal(self.jitter.following(), hole, &mut self.decoded);
+        } else {
+            self.concealer.conceal(hole);
+        }
+        self.concealed_ticks += u64::from(self.clock.ticks(count));
         true
+    }
+}
+
+/// Between ticks of the RTP clock and samples: G.722 and Opus have a clock of another rate than their sound.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    tick_hz: u32,
+    sample_hz: u32,
+}
+
+impl Clock {
+    /// At least so long as `samples`.
+    fn ticks(self, samples: usize) -> u32 {
+        (samples * self.tick_hz as usize).div_ceil(self.sample_hz as usize) as u32
+    }
+
+    /// At least one, so that a tick shorter than a sample still moves on.
+    fn samples(self, ticks: u32) -> usize {
+        (ticks as usize * self.sample_hz as usize / self.tick_hz as usize).max(1)
     }
 }
 

@@ -63,8 +63,8 @@ impl Sender {
         (self.payload_type, self.telephone_event) = (sound, telephone_event);
     }
 
-    /// Writes the packet of the next 20 ms and returns its length.
-    pub(super) fn packet(&mut self, frame: &AudioFrame, out: &mut [u8; PACKET_MAX]) -> usize {
+    /// Writes the packet of the next 20 ms and returns its length; `None` when the codec has nothing to send.
+    pub(super) fn packet(&mut self, frame: &AudioFrame, out: &mut [u8; PACKET_MAX]) -> Option<usize> {
         self.end_relay();
         self.samples.clear();
         self.resampler.process(&frame.0, &mut self.samples);
@@ -76,6 +76,11 @@ impl Sender {
             }
             None => {
                 let length = self.encoder.encode(&self.samples, &mut out[HEADER_LEN..]);
+                if length == 0 {
+                    self.time = self.time.plus(self.frame_ticks);
+                    self.marker = Marker::Set;
+                    return None;
+                }
                 let marker = std::mem::replace(&mut self.marker, Marker::Clear);
                 (self.payload_type, marker, self.time, length)
             }
@@ -84,7 +89,7 @@ impl Sender {
         self.seq = self.seq.plus(1);
         self.time = self.time.plus(self.frame_ticks);
         self.sent += 1;
-        HEADER_LEN + length
+        Some(HEADER_LEN + length)
     }
 
     /// Lets 20 ms go by without a packet.

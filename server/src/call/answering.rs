@@ -1,12 +1,14 @@
 //! The first moments of a call: agree on sound, open the journal, answer, and let the conversation begin.
 
 use std::collections::VecDeque;
+use std::net::UdpSocket;
 use std::sync::Arc;
 
-use call::{CallEvent, CallId, Direction, HangupBy, Language, LegId, SessionId};
+use call::{CallEvent, Direction, HangupBy, Language, LegId, SessionId};
 use dialog::{Conversation, Input, Setup};
-use sip_bridge::sdp::{Negotiated, SdpError};
-use sip_bridge::{InboundCall, LegError};
+use media::RtpConfig;
+use sip_bridge::LegError;
+use sip_bridge::sdp::SdpError;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -19,6 +21,7 @@ use super::speaking::Speaking;
 use super::turns::Turns;
 use super::{Call, CallerSide, Inlets, Limit};
 use crate::house::House;
+use crate::reception::{Arrival, Sound};
 use crate::records::RecordsError;
 
 /// Why a call was not taken. The caller's phone has been told.
@@ -53,7 +56,7 @@ impl AnswerError {
 ///
 /// # Errors
 /// [`AnswerError`] when it could not be answered; its leg has then been rejected.
-pub(crate) async fn answer(house: Arc<House>, arrival: InboundCall) -> Result<(), AnswerError> {
+pub(crate) async fn answer(house: Arc<House>, arrival: Arrival) -> Result<(), AnswerError> {
     let control = arrival.leg.control();
     let retry_after = house.config.sip.retry_after_s.duration();
     let (call, inlets, sdp) = match begin(house, arrival) {
@@ -73,17 +76,15 @@ pub(crate) async fn answer(house: Arc<House>, arrival: InboundCall) -> Result<()
 }
 
 /// Builds the call up to the moment before the answer. The journal knows of it from here on.
-fn begin(house: Arc<House>, arrival: InboundCall) -> Result<(Call, Inlets, String), AnswerError> {
+fn begin(house: Arc<House>, arrival: Arrival) -> Result<(Call, Inlets, String), AnswerError> {
     let route = house.config.route(&arrival.to);
-    let (flow_name, language) = (route.flow.to_owned(), route.language);
+    let flow_name = route.flow.to_owned();
     let languages = with_voice(&house, route.languages);
+    let language = arrival.language.filter(|wish| languages.contains(wish)).unwrap_or(route.language);
     let flow = house.flows.now().get(&flow_name).ok_or_else(|| AnswerError::NoFlow(flow_name.clone()))?;
-    let (media, socket) = LegMedia::reserve(&house, Some(arrival.source.ip()))?;
-    let negotiated = match &arrival.offer {
-        Some(offer) => Some(media.answer(offer).map_err(MediaError::from)?),
-        None => None,
-    };
-    let (id, session) = (CallId::from_bits(rand::random()), session_of(&arrival));
+    let (media, socket, agreed) = agree(&house, arrival.sound)?;
+    let id = arrival.call;
+    let session = arrival.session.unwrap_or_else(|| SessionId::from_bits(rand::random()));
     let (control, controls) = mpsc::channel(CONTROLS_MAX);
     let mut chronicle = house.records.open(id, session, control)?;
     chronicle.record(CallEvent::Created {
@@ -134,14 +135,30 @@ fn begin(house: Arc<House>, arrival: InboundCall) -> Result<(Call, Inlets, Strin
         _voices: house.mouth.call_begins(),
         house,
     };
-    let sdp = match negotiated {
-        Some(negotiated) => {
-            call.join_caller(&negotiated)?;
-            negotiated.sdp
+    let sdp = match agreed {
+        Some((rtp, sdp)) => {
+            call.join_caller(rtp)?;
+            sdp
         }
         None => call.caller.media.offer(),
     };
     Ok((call, Inlets { wire, notes: notes_inlet, controls }, sdp))
+}
+
+/// What RTP is to do, and our answer. `None` while the caller's answer to our offer is to come.
+type Agreed = Option<(RtpConfig, String)>;
+
+/// Takes the sound of an arrival, or a port for it, and agrees on it.
+fn agree(house: &House, sound: Sound) -> Result<(LegMedia, UdpSocket, Agreed), MediaError> {
+    match sound {
+        Sound::Agreed { socket, rtp } => Ok((LegMedia::agreed(), socket, Some((rtp, String::new())))),
+        Sound::Offered { offer, peer } => {
+            let (media, socket) = LegMedia::reserve(house, Some(peer))?;
+            let negotiated = offer.map(|offer| media.answer(&offer)).transpose()?;
+            let agreed = negotiated.map(|negotiated| (rtp_config(&negotiated), negotiated.sdp));
+            Ok((media, socket, agreed))
+        }
+    }
 }
 
 /// Nobody is answered in a language without a voice.
@@ -152,10 +169,10 @@ fn with_voice(house: &House, languages: &[Language]) -> Vec<Language> {
 
 impl Call {
     /// Sound with the caller is agreed on: it flows, is recorded, and the conversation begins.
-    pub(super) fn join_caller(&mut self, negotiated: &Negotiated) -> Result<(), MediaError> {
+    pub(super) fn join_caller(&mut self, rtp: RtpConfig) -> Result<(), MediaError> {
         let Some(socket) = self.caller.socket.take() else { return Ok(()) };
-        self.line.add_leg(LegId::CALLER, socket, rtp_config(negotiated))?;
-        self.chronicle.record(CallEvent::Answered { codec: negotiated.codec });
+        self.line.add_leg(LegId::CALLER, socket, rtp)?;
+        self.chronicle.record(CallEvent::Answered { codec: rtp.codec });
         if self.house.config.recording.enabled {
             self.start_recording()?;
         }
@@ -183,12 +200,6 @@ impl Call {
         self.end("caller_hung_up", HangupBy::Caller, Some(487));
         self.close(inlets).await;
     }
-}
-
-/// The session the caller's call belongs to: theirs, when another of our nodes sends the call, else a new one.
-fn session_of(arrival: &InboundCall) -> SessionId {
-    let given = arrival.user_to_user.as_deref().and_then(|header| header.split(';').next()?.trim().parse().ok());
-    given.unwrap_or_else(|| SessionId::from_bits(rand::random()))
 }
 
 /// Answers waiting for one call.

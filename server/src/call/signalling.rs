@@ -17,7 +17,8 @@ use crate::wire::{PortsExhausted, WireError};
 /// What a leg sends and takes: kept to answer later offers with.
 #[derive(Clone, Debug)]
 pub(crate) struct LegMedia {
-    local: LocalMedia,
+    /// `None` for a leg that agrees on its sound by itself.
+    local: Option<LocalMedia>,
     held: Hold,
 }
 
@@ -52,7 +53,12 @@ impl LegMedia {
             session_id: rand::random::<u32>().into(),
             version: 1,
         };
-        Ok((Self { local, held: Hold::Talking }, socket))
+        Ok((Self { local: Some(local), held: Hold::Talking }, socket))
+    }
+
+    /// For a leg that agrees on its sound by itself, and asks nobody when it changes.
+    pub(crate) fn agreed() -> Self {
+        Self { local: None, held: Hold::Talking }
     }
 
     /// Whether the other side has put us on hold.
@@ -62,17 +68,21 @@ impl LegMedia {
 
     /// Our offer.
     pub(crate) fn offer(&self) -> String {
-        sdp::offer(&self.local)
+        self.local.as_ref().map(sdp::offer).unwrap_or_default()
     }
 
     /// Answers their offer.
     pub(crate) fn answer(&self, offer: &str) -> Result<Negotiated, SdpError> {
-        sdp::answer(&Offer::parse(offer)?, &self.local)
+        sdp::answer(&Offer::parse(offer)?, self.local()?)
     }
 
     /// Takes their answer to our offer.
     pub(crate) fn accept(&self, answer: &str) -> Result<Negotiated, SdpError> {
-        sdp::accept(answer, &self.local)
+        sdp::accept(answer, self.local()?)
+    }
+
+    fn local(&self) -> Result<&LocalMedia, SdpError> {
+        self.local.as_ref().ok_or(SdpError::NoCommonCodec)
     }
 }
 
@@ -130,7 +140,7 @@ impl Call {
     fn on_late_answer(&mut self, answer: &str) {
         match self.caller.media.accept(answer) {
             Ok(negotiated) => {
-                if let Err(error) = self.join_caller(&negotiated) {
+                if let Err(error) = self.join_caller(rtp_config(&negotiated)) {
                     warn!(call_id = %self.id, %error, "The caller's sound cannot be carried");
                     self.end("media_failed", HangupBy::System, None);
                 }
@@ -144,7 +154,9 @@ impl Call {
 
     /// A leg changes its session: hold, resume, another address or codec (RFC 3264 8).
     pub(super) fn on_reoffer(&mut self, leg: LegId, media: &mut LegMedia, offer: Option<&str>, reply: Reoffer) {
-        media.local.version += 1;
+        if let Some(local) = &mut media.local {
+            local.version += 1;
+        }
         let Some(offer) = offer else {
             reply.answer(media.offer());
             return;
@@ -192,4 +204,4 @@ fn media_direction(direction: sip_bridge::sdp::MediaDirection) -> media::MediaDi
 }
 
 /// What we can speak, in the order we prefer.
-const CODECS: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+const CODECS: [Codec; 3] = [Codec::Pcmu, Codec::Pcma, Codec::Opus];

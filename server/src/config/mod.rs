@@ -19,6 +19,6 @@ pub use problem::{ConfigError, ConfigProblem};
 pub use rules::Route;
 pub use sections::{
     Agent, Config, Data, Dialog, Http, Limits, Log, LogFormat, LogLevel, Media, Number, Recording, Sip, Speech,
-    Transfer, Webhook,
+    Transfer, WebRtc, Webhook,
 };
-pub use values::{CallsMax, Count, HttpUrl, Listener, Millis, PortRange, Seconds, Secret, SipUri};
+pub use values::{CallsMax, Count, HttpUrl, Listener, Millis, PortRange, Seconds, Secret, SipUri, Site};

@@ -94,6 +94,7 @@ impl Config {
     pub(super) fn broken_rules(&self) -> Vec<BrokenRule> {
         let mut broken = Vec::new();
         self.check_doors(&mut broken);
+        self.check_browsers(&mut broken);
         self.check_speech(&mut broken);
         self.check_numbers(&mut broken);
         self.check_agents(&mut broken);
@@ -132,6 +133,28 @@ impl Config {
                     2 * calls_max
                 ),
                 "widen the range, or lower sip.calls_max",
+            ));
+        }
+    }
+
+    fn check_browsers(&self, broken: &mut Vec<BrokenRule>) {
+        let Self { webrtc, .. } = self;
+        let ports = webrtc.ports.ports();
+        let places = usize::from(ports.end() - ports.start()) + 1;
+        let calls_max = webrtc.calls_max.number() as usize;
+        if webrtc.enabled && places < calls_max {
+            broken.push(rule(
+                "webrtc.ports",
+                format!("{} has {places} ports, but webrtc.calls_max is {calls_max}", webrtc.ports),
+                "widen the range, or lower webrtc.calls_max",
+            ));
+        }
+        let listen = webrtc.listen.unwrap_or_else(|| self.media_listen());
+        if webrtc.enabled && !self.http.listen.ip().is_loopback() && listen.is_loopback() {
+            broken.push(rule(
+                "webrtc.listen",
+                "the page can be opened from other machines, but the sound of its calls could not come through",
+                "set webrtc.listen to an address that they reach, or webrtc.enabled to false",
             ));
         }
     }

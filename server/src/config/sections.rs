@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::door::{Guard, Registrar, User};
 use super::engines::{HttpRecognizer, HttpVoices};
-use super::values::{CallsMax, HttpUrl, Listener, Millis, PortRange, Seconds, Secret, SipUri};
+use super::values::{CallsMax, HttpUrl, Listener, Millis, PortRange, Seconds, Secret, SipUri, Site};
 
 /// The whole configuration. Made by [`Config::load`]; `Config::default()` is what holds without a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Config {
     pub media: Media,
     /// The web interface.
     pub http: Http,
+    /// Calls from browsers.
+    pub webrtc: WebRtc,
     /// Where things are kept.
     pub data: Data,
     /// Recording of calls.
@@ -124,6 +126,43 @@ pub struct Http {
 impl Default for Http {
     fn default() -> Self {
         Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), token: None }
+    }
+}
+
+/// `[webrtc]`: calls from browsers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebRtc {
+    /// Whether browsers may call.
+    pub enabled: bool,
+    /// UDP ports, one for each call from a browser.
+    pub ports: PortRange,
+    /// The address to listen on; that of sound in `[media]` when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<IpAddr>,
+    /// The address told to browsers; `media.public_address` or `sip.public_address` when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_address: Option<IpAddr>,
+    /// Calls from browsers at most; they count among `sip.calls_max` as well.
+    pub calls_max: CallsMax,
+    /// What a page must show to call, and all that it may do with it; `http.token` opens too, and alone when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
+    /// Web sites that may show the page within theirs.
+    pub sites: Vec<Site>,
+}
+
+impl Default for WebRtc {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            ports: PortRange::FOR_BROWSERS,
+            listen: None,
+            public_address: None,
+            calls_max: const { CallsMax::built_in(20) },
+            token: None,
+            sites: Vec::new(),
+        }
     }
 }
 
@@ -367,6 +406,11 @@ pub struct Agent {
 }
 
 impl PortRange {
+    /// Above those of phones.
+    const FOR_BROWSERS: Self = match Self::new(30_000, 30_998) {
+        Some(range) => range,
+        None => unreachable!(),
+    };
     /// 5000 legs with sound, away from the ports that machines lend out by themselves.
     const BUILT_IN: Self = match Self::new(20_000, 29_998) {
         Some(range) => range,

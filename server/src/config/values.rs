@@ -29,7 +29,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(HttpUrl, Listener, PortRange, SipUri);
+as_text!(HttpUrl, Listener, PortRange, SipUri, Site);
 
 /// An address to listen on, or `"off"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +187,37 @@ impl FromStr for HttpUrl {
 }
 
 impl fmt::Display for HttpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A web site as browsers name it: scheme, host and port, without a path (RFC 6454 6.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site(String);
+
+impl Site {
+    /// The site as a browser would write it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Site {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        match host {
+            Some(host) if is_host_and_port(host) => Ok(Self(text.to_ascii_lowercase())),
+            Some(_) | None => {
+                Err(format!("\"{text}\" is not a web site; write it without a path, such as \"https://shop.example\""))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -368,6 +399,14 @@ mod tests {
         check::<HttpUrl>(
             &["http://127.0.0.1:8090", "https://shop.example/hooks?x=1", "http://[::1]:80/"],
             &["shop.example", "ftp://shop", "http://", "http://a b", "https://:80"],
+        );
+    }
+
+    #[test]
+    fn a_site_has_no_path() {
+        check::<Site>(
+            &["https://shop.example", "http://127.0.0.1:9090", "https://[::1]:8443"],
+            &["shop.example", "https://shop.example/", "https://*.example", "https://a b", "https://x; script-src *"],
         );
     }
 

@@ -2,6 +2,7 @@
 //!
 //! A web page open in a browser on this machine can send requests here as well. Two checks keep it out: a page of
 //! another origin says so in `Origin`, and one that had its own name point here (DNS rebinding) says that name in `Host`.
+//! The page for calls is there for everybody and tells nothing; to call, it shows a token of its own.
 
 use std::net::IpAddr;
 
@@ -15,12 +16,17 @@ use subtle::ConstantTimeEq;
 
 use super::problem::Problem;
 use super::state::HttpState;
+use super::{console, webrtc};
 
 /// Lets a request in, or answers 401 or 403.
 pub(super) async fn check(State(state): State<HttpState>, request: Request, next: Next) -> Response {
-    if request.uri().path() == OPEN_PATH {
+    let path = request.uri().path();
+    if path == OPEN_PATH || console::serves(path) {
         return next.run(request).await;
     }
+    let page_token = state.browsers.as_ref().filter(|_| path.starts_with(webrtc::PATHS));
+    let tokens = [&state.token, &page_token.and_then(|access| access.token.clone())];
+    let tokens: Vec<String> = tokens.into_iter().flatten().map(|token| token.reveal().to_owned()).collect();
     let headers = request.headers();
     if !same_origin(headers) {
         return Problem::new(
@@ -30,11 +36,11 @@ pub(super) async fn check(State(state): State<HttpState>, request: Request, next
         )
         .into_response();
     }
-    match &state.token {
-        Some(token) if shows_token(headers, token.reveal()) => next.run(request).await,
-        Some(_) => unauthorized(),
-        None if names_this_machine(headers) => next.run(request).await,
-        None => Problem::new(
+    match tokens.as_slice() {
+        [] if names_this_machine(headers) => next.run(request).await,
+        [_, ..] if tokens.iter().any(|token| shows_token(headers, token)) => next.run(request).await,
+        [_, ..] => unauthorized(),
+        [] => Problem::new(
             StatusCode::FORBIDDEN,
             "Without a token, this interface is used by its IP address or as localhost only.",
             "Use http://127.0.0.1, or set http.token in hotline.toml and send it as Authorization: Bearer.",
@@ -47,7 +53,7 @@ fn unauthorized() -> Response {
     let problem = Problem::new(
         StatusCode::UNAUTHORIZED,
         "The token is missing or wrong.",
-        "Send the value of http.token in hotline.toml as Authorization: Bearer.",
+        "Send the value of http.token in hotline.toml as Authorization: Bearer; for calls from a page, webrtc.token.",
     );
     let mut response = problem.into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -95,7 +95,7 @@ impl LiveCalls {
     }
 
     /// Events of a call from now on.
-    pub(super) fn watch(&self, call_id: CallId) -> Option<(Header, broadcast::Receiver<Arc<EventRecord>>)> {
+    pub(crate) fn watch(&self, call_id: CallId) -> Option<(Header, broadcast::Receiver<Arc<EventRecord>>)> {
         self.lock().get(&call_id).map(|entry| (entry.header, entry.events.subscribe()))
     }
 

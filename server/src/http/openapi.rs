@@ -4,7 +4,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{calls, events, recordings, service, speech};
+use super::{calls, console, events, recordings, service, speech, webrtc};
 
 /// The whole description, as `/openapi.json` serves it.
 pub fn document() -> Document {
@@ -23,6 +23,8 @@ pub fn document() -> Document {
         calls::detail,
         calls::hang_up,
         calls::list,
+        console::file,
+        console::page,
         calls::record,
         events::events,
         recordings::recording,
@@ -36,6 +38,9 @@ pub fn document() -> Document {
         service::reload_flows,
         speech::speak,
         speech::transcribe,
+        webrtc::hang_up,
+        webrtc::offer,
+        webrtc::restart,
     ),
     security(("token" = []), ()),
     modifiers(&Token),

@@ -5,14 +5,14 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use axum::{Router, extract::DefaultBodyLimit};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::events::{self, Watchers};
 use super::state::HttpState;
-use super::{calls, guard, problem, recordings, service, speech};
+use super::{calls, console, guard, problem, recordings, service, speech, webrtc};
 
 /// The whole interface.
 pub fn router(state: HttpState) -> Router {
@@ -38,6 +38,10 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/calls/{id}/recording", post(calls::record))
         .route("/v1/flows/reload", post(service::reload_flows))
         .route("/v1/recordings/{id}", get(recordings::recording))
+        .route("/v1/webrtc/offer", post(webrtc::offer))
+        .route("/v1/webrtc/calls/{id}", patch(webrtc::restart).delete(webrtc::hang_up))
+        .route("/call", get(console::page))
+        .route("/call/{*file}", get(console::file))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         // The head of an answer; bodies and WebSockets have bounds of their own.
@@ -67,7 +71,7 @@ impl FromRef<Shared> for Watchers {
     }
 }
 
-/// No request but those with sound needs a body so far.
+/// A session description is some kilobytes; only sound is longer.
 const BODY_BYTES_MAX: usize = 64 * 1_024;
 /// How long an answer may take to begin.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);

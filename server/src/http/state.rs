@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use super::live::LiveCalls;
-use crate::config::Secret;
+use crate::config::{Secret, Site};
 use crate::guests::Guests;
 use crate::journal::Folders;
 use crate::mouth::Prepared;
 use crate::store::Store;
+use crate::webrtc::Browsers;
 
 /// What the web interface is given. Cheap to copy.
 #[derive(Clone)]
@@ -40,8 +41,21 @@ pub struct HttpState {
     pub metrics: PrometheusHandle,
     /// What clients must show; `None` lets everybody in who comes from this machine.
     pub token: Option<Secret>,
+    /// Calls from browsers, and the page for them; `None` where they are switched off.
+    pub browsers: Option<BrowserAccess>,
     /// Cancelled when the interface closes.
     pub closing: CancellationToken,
+}
+
+/// How browsers come to us.
+#[derive(Clone, Debug)]
+pub struct BrowserAccess {
+    /// Takes their calls.
+    pub browsers: Browsers,
+    /// What a page may show instead of the token, to call and nothing else.
+    pub token: Option<Secret>,
+    /// Sites that may show the page within theirs.
+    pub sites: Vec<Site>,
 }
 
 /// A person who takes calls.

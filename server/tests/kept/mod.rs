@@ -177,6 +177,7 @@ impl Keeping {
             reload_flows: std::sync::Arc::new(|| anyhow::bail!("after-sales.yaml:3: unknown key `stepz`")),
             metrics: telemetry::metrics_builder().unwrap().build_recorder().handle(),
             token: token.map(|token| token.to_owned().try_into().unwrap()),
+            browsers: None,
             closing: closing.clone(),
         };
         let http = tokio::spawn(http::serve(listener, state));

@@ -11,7 +11,9 @@ const REFERENCE: &str = include_str!("../../../../docs/configuration.md");
 fn parse(text: &str) -> Result<Config, String> {
     let variable = |name: &str| match name {
         "TOKEN" => Some("0123456789abcdef".to_owned()),
-        "HOTLINE_SPEECH_KEY" | "HOTLINE_TOKEN" | "HOTLINE_WEBHOOK_SECRET" => Some("a secret for the sample".to_owned()),
+        "HOTLINE_PAGE_TOKEN" | "HOTLINE_SPEECH_KEY" | "HOTLINE_TOKEN" | "HOTLINE_WEBHOOK_SECRET" => {
+            Some("a secret for the sample".to_owned())
+        }
         "EMPTY" => Some(String::new()),
         _ => None,
     };
@@ -60,6 +62,7 @@ fn the_sample_and_the_reference_name_every_field() {
         "sip.guard",
         "sip.registrar",
         "media",
+        "webrtc",
         "http",
         "data",
         "recording",
