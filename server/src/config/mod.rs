@@ -12,7 +12,7 @@ mod sections;
 mod values;
 
 pub use command::{ConfigCommand, run};
-pub use engines::{HttpRecognizer, HttpVoice, HttpVoices, SoundFormat, TranscriptFormat};
+pub use engines::{HttpRecognizer, HttpVoice, HttpVoices, Lexicons, SoundFormat, TranscriptFormat};
 pub use problem::{ConfigError, ConfigProblem};
 pub use rules::Route;
 pub use sections::{

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use call::{AgentId, Language};
 use serde::{Deserialize, Serialize};
 
-use super::engines::{HttpRecognizer, HttpVoices};
+use super::engines::{HttpRecognizer, HttpVoices, Lexicons};
 use super::values::{CallsMax, HttpUrl, Listener, Millis, PortRange, Seconds, Secret, SipUri};
 
 /// The whole configuration. Made by [`Config::load`]; `Config::default()` is what holds without a file.
@@ -175,6 +175,9 @@ pub struct Speech {
     /// Voices reached over HTTP, before the embedded ones.
     #[serde(skip_serializing_if = "HttpVoices::is_empty")]
     pub voice: HttpVoices,
+    /// How words of the business are said by the embedded voices.
+    #[serde(skip_serializing_if = "Lexicons::is_empty")]
+    pub lexicon: Lexicons,
     /// Whether an angry or sad caller is spoken to slower and softer.
     pub soothe: bool,
 }
@@ -189,6 +192,7 @@ impl Default for Speech {
             whisper: None,
             recognizer: None,
             voice: HttpVoices::default(),
+            lexicon: Lexicons::default(),
             soothe: true,
             emotion: None,
         }

@@ -65,6 +65,7 @@ fn the_sample_and_the_reference_name_every_field() {
         "speech.recognizer",
         "speech.voice.en",
         "speech.voice.zh",
+        "speech.lexicon",
         "dialog",
         "transfer",
         "limits",
@@ -124,6 +125,17 @@ fn rules_between_fields_are_told_all_at_once() {
     check("[[number]]\ncalled = \"1\"\n[[number]]\ncalled = \"1\"\n", &[":4:10:", "number.1.called"]);
     let agent = "[[agent]]\nid = \"alice\"\naddress = \"sip:alice@127.0.0.1\"\nqueues = [\"support\"]\n";
     check(&format!("{agent}{agent}"), &[":6:6:", "agent.1.id", "earlier [[agent]]"]);
+}
+
+#[test]
+fn words_of_a_business_are_told_when_they_cannot_be_said() {
+    let good = "[speech.lexicon.en]\nHuawei = \"wah way\"\n[speech.lexicon.zh]\n\"华为\" = \"hua2 wei2\"\n";
+    let lexicon = parse(good).unwrap().speech.lexicon;
+    assert_eq!((lexicon.en["Huawei"].as_str(), lexicon.zh["华为"].as_str()), ("wah way", "hua2 wei2"));
+    let wrong = "[speech.lexicon.en]\nXiaomi = \"/§/\"\n[speech.lexicon.zh]\n\"重庆\" = \"chong2\"\n";
+    check(wrong, &["hotline.toml:2:10:", "speech.lexicon.en.Xiaomi", "between slashes"]);
+    check(wrong, &["hotline.toml:4:", "speech.lexicon.zh.重庆", "pinyin with tone numbers"]);
+    check("[speech.lexicon]\nfr = {}\n", &["speech.lexicon.fr", "known here: en, zh"]);
 }
 
 #[test]
