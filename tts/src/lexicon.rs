@@ -18,13 +18,12 @@ pub fn unsayable(language: Language, words: &BTreeMap<String, String>) -> Vec<&s
     if words.is_empty() {
         return Vec::new();
     }
-    let wrong: Box<dyn Fn(&str, &str) -> bool> = match language {
-        Language::En => Box::new(|word, said| !has_letters(word) || !is_english(said)),
-        Language::Zh => {
-            let reader = Reader::new(None);
-            Box::new(move |word, said| !has_letters(word) || !reader.can_say(word, said))
-        }
+    let reader = (language == Language::Zh).then(|| Reader::new(None));
+    let is_said = |word: &str, said: &str| match &reader {
+        Some(reader) => reader.can_say(word, said),
+        None => is_english(said),
     };
+    let wrong = |word: &str, said: &str| !has_letters(word) || !is_said(word, said);
     words.iter().filter(|(word, said)| wrong(word, said)).map(|(word, _)| word.as_str()).collect()
 }
 
