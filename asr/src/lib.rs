@@ -9,6 +9,7 @@ mod agreement;
 mod clean;
 mod complete;
 pub mod confidence;
+mod doubled;
 mod echo;
 pub mod emotion;
 mod expect;

@@ -3,11 +3,11 @@
 //! Spelling is not an error of hearing, so both sides are normalised first. English: small letters, no punctuation,
 //! titles spelled out ("Mr." is "mister"), "oh" between digits is zero, numbers in figures are read out, and runs of
 //! single digits are one word each ("102" is "one zero two" or "one hundred two": whichever the reference says, see
-//! [`wer`]). Mandarin: simplified characters, no punctuation, figures read digit by digit; [`ser`] compares their sounds.
+//! [`wer`]). Mandarin: simplified characters, no punctuation, figures read as the reference says them; [`ser`] compares
+//! their sounds.
 
-use call::Language;
+mod mandarin;
 
-use crate::clean::clean;
 use crate::syllable::sound_alike;
 
 /// Errors and the length of the reference they are counted against.
@@ -45,17 +45,18 @@ pub fn wer(reference: &str, hypothesis: &str) -> Score {
     Score { errors: errors.unwrap_or(reference.len()), reference: reference.len() }
 }
 
-/// Character errors of a Mandarin transcript.
+/// Character errors of a Mandarin transcript. Figures are read in the way that is nearest to the reference.
 pub fn cer(reference: &str, hypothesis: &str) -> Score {
-    let reference = mandarin(reference);
-    Score { errors: distance(&reference, &mandarin(hypothesis)), reference: reference.len() }
+    let reference = mandarin::reference(reference);
+    let errors = mandarin::fewest(hypothesis, |heard| distance(&reference, heard));
+    Score { errors, reference: reference.len() }
 }
 
 /// Toneless syllable errors of a Mandarin transcript: homophones count as right, because the meaning of what was heard
 /// is looked for by sound too.
 pub fn ser(reference: &str, hypothesis: &str) -> Score {
-    let reference = mandarin(reference);
-    let errors = distance_by(&reference, &mandarin(hypothesis), |a, b| sound_alike(*a, *b));
+    let reference = mandarin::reference(reference);
+    let errors = mandarin::fewest(hypothesis, |heard| distance_by(&reference, heard, |a, b| sound_alike(*a, *b)));
     Score { errors, reference: reference.len() }
 }
 
@@ -173,14 +174,6 @@ fn read_plainly(number: u32, words: &mut Vec<String>) {
     }
 }
 
-fn mandarin(text: &str) -> Vec<char> {
-    clean(text, Language::Zh)
-        .chars()
-        .filter(|letter| letter.is_alphanumeric())
-        .map(|letter| letter.to_digit(10).map_or(letter, |digit| DIGITS_ZH[digit as usize]))
-        .collect()
-}
-
 /// The fewest substitutions, deletions and insertions that turn one into the other (Levenshtein).
 fn distance<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> usize {
     distance_by(reference, hypothesis, T::eq)
@@ -243,7 +236,6 @@ const UNITS: [&str; 20] = [
     "nineteen",
 ];
 const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const DIGITS_ZH: [char; 10] = ['零', '一', '二', '三', '四', '五', '六', '七', '八', '九'];
 
 #[cfg(test)]
 mod tests {
@@ -283,5 +275,25 @@ mod tests {
         assert_eq!(cer("砸自己的脚", "杂自己的脚").errors, 1);
         assert_eq!(ser("砸自己的脚", "杂自己的脚"), Score { errors: 0, reference: 5 });
         assert_eq!(ser("砸自己的脚", "打自己的").errors, 2);
+    }
+
+    #[test]
+    fn how_a_number_is_written_is_not_an_error_of_hearing() {
+        let check = |reference: &str, hypothesis: &str, errors: usize| {
+            assert_eq!(cer(reference, hypothesis).errors, errors, "{reference} / {hypothesis}");
+        };
+        check("一共是一千二百九十九元", "一共是1,299元", 0);
+        check("二零四一八八四四", "20418844", 0);
+        check("手机尾号是幺三五八", "手机尾号是1358", 0);
+        check("节省了百分之十五", "節省了15%", 0);
+        check("派送了两次", "派送了2次", 0);
+        check("派送了两次", "派送了二次", 1);
+        check("两百元押金", "200元押金", 0);
+        check("三月三号", "3月3日", 1);
+        check("一百零二元", "120元", 2);
+        check("需要五到七个工作日", "需要5-7个工作日", 0);
+        check("验证码是四八一五", "验证码是4-8-15", 0);
+        check("上午九点到十二点", "上午9:00到12点", 0);
+        check("二零四一八八四四", "2041844", 1);
     }
 }

@@ -85,7 +85,7 @@ impl Whisper {
         params.set_max_tokens(tokens_max(samples.len()));
         params.set_tokens(&prompt);
         slot.run(params, samples, request)?;
-        Ok(self.read_piece(&slot.state, language, samples.len(), request))
+        Ok(self.read_piece(&slot.state, language, samples, request))
     }
 
     /// Decodes sound of any length, piece by piece.
@@ -137,7 +137,7 @@ impl Whisper {
         self.context.tokenize(prompt, PROMPT_TOKENS_MAX).unwrap_or_default()
     }
 
-    fn read_piece(&self, state: &WhisperState, language: Language, samples: usize, request: &DecodeRequest) -> Piece {
+    fn read_piece(&self, state: &WhisperState, language: Language, samples: &[f32], request: &DecodeRequest) -> Piece {
         let end_of_text = self.context.token_eot();
         let mut piece = Piece::default();
         for segment in state.as_iter() {
@@ -154,7 +154,8 @@ impl Whisper {
                 piece.segments.push(Segment { start_s, end_s, text });
             }
         }
-        piece.judge(language, samples, request);
+        piece.undouble(language, samples);
+        piece.judge(language, samples.len(), request);
         piece
     }
 
@@ -229,8 +230,14 @@ fn is_doubtful(decoded: &Decoded) -> bool {
     match decoded.verdict {
         Verdict::Dropped(DropReason::NoSpeech | DropReason::TooShort) => false,
         Verdict::Dropped(_) => true,
-        Verdict::Kept => decoded.confidence < DOUBTFUL,
+        Verdict::Kept => decoded.confidence < DOUBTFUL || is_latin_mandarin(decoded),
     }
+}
+
+/// Whether what was taken for Mandarin was written in Latin letters alone. Figures are said in both languages.
+fn is_latin_mandarin(decoded: &Decoded) -> bool {
+    let letters = || decoded.text.chars().filter(|letter| letter.is_alphabetic());
+    decoded.language == Language::Zh && letters().next().is_some() && letters().all(|letter| letter.is_ascii())
 }
 
 /// A sentence that leads towards the kind of answer that was asked for, for a second look at sound whose first words

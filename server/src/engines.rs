@@ -21,7 +21,7 @@ use tts::{Hibari, Kokoro, Voice};
 use self::hear::HttpRecognizer;
 use self::remote::Outward;
 use self::speak::HttpVoice;
-use crate::config::{Config, Speech};
+use crate::config::{Config, Lexicons, Speech};
 
 /// The recogniser that calls use, as configured: the embedded one, behind one over HTTP where there is any.
 ///
@@ -37,7 +37,7 @@ pub fn configured_recognizer(config: &Config, decodes_max: NonZeroU8) -> Result<
 /// # Errors
 /// As [`configured_recognizer`].
 pub fn configured_voices(config: &Config) -> Result<Vec<Arc<dyn Voice>>> {
-    voices_over_http(&config.speech, voices(&config.models_folder(), &config.speech.languages)?)
+    voices_over_http(&config.speech, voices(&config.models_folder(), &config.speech.languages, &config.speech.lexicon)?)
 }
 
 /// Puts the configured recogniser over HTTP, if there is one, before this one.
@@ -110,13 +110,14 @@ pub fn whisper_file(models: &Path, configured: Option<&Path>) -> PathBuf {
     configured.map_or_else(|| models.join("whisper/ggml-base-q8_0.bin"), Path::to_owned)
 }
 
-/// The voices of the house, for those of `languages` that have one.
+/// The voices of the house, for those of `languages` that have one, with the words of the business.
 ///
 /// # Errors
-/// As [`recognizer`].
-pub fn voices(models: &Path, languages: &[Language]) -> Result<Vec<Arc<dyn Voice>>> {
+/// As [`recognizer`], and when a voice cannot say a word of the lexicon as it is written there.
+pub fn voices(models: &Path, languages: &[Language], lexicon: &Lexicons) -> Result<Vec<Arc<dyn Voice>>> {
     // Mandarin needs it too: for Latin words.
     let english = Hibari::load(&models.join("hibari")).context("a voice is needed to answer callers")?;
+    let english = english.with_lexicon(&lexicon.en).context("see [speech.lexicon.en] in the configuration")?;
     let english = Arc::new(english);
     let mut voices: Vec<Arc<dyn Voice>> = Vec::with_capacity(languages.len());
     for language in languages {
@@ -124,8 +125,10 @@ pub fn voices(models: &Path, languages: &[Language]) -> Result<Vec<Arc<dyn Voice
             Language::En => voices.push(english.clone()),
             Language::Zh => {
                 let kokoro = stood_back(|| Kokoro::load(&models.join("kokoro"), Some(english.clone())))?;
-                voices
-                    .push(Arc::new(kokoro.context("a Mandarin voice is needed, as \"zh\" is among speech.languages")?));
+                let kokoro = kokoro.context("a Mandarin voice is needed, as \"zh\" is among speech.languages")?;
+                let kokoro =
+                    kokoro.with_lexicon(&lexicon.zh).context("see [speech.lexicon.zh] in the configuration")?;
+                voices.push(Arc::new(kokoro));
             }
         }
     }

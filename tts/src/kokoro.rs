@@ -107,6 +107,11 @@ impl Voice for Kokoro {
     }
 }
 
+/// Whether both voices have this sound: they know the same ones by the same numbers.
+pub(crate) fn is_sound(letter: char) -> bool {
+    alphabet::token(letter).is_some()
+}
+
 /// What the network hears at once: tokens, and after how many of them each word ends.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Stretch {

@@ -102,7 +102,7 @@ pub enum VoiceError {
         reason: String,
     },
     /// The author's: a lexicon entry that the voice cannot say.
-    #[error("lexicon entry {word:?}: neither sounds of this voice between slashes nor words")]
+    #[error("lexicon entry {word:?}: the voice cannot say this pronunciation")]
     Lexicon {
         /// The entry's word.
         word: String,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use call::{AudioFrame, Language};
 
 use crate::confidence::Features;
+use crate::doubled::second_half;
 use crate::expect::{Expect, Fit, fit};
 use crate::guard::{self, DropReason, Evidence};
 use crate::recognizer::{DecodeRequest, Decoded, Segment, Verdict};
@@ -36,6 +37,28 @@ impl Piece {
         self.log_prob_min = self.log_prob_min.min(log_prob);
         self.tokens += 1;
         self.weak += u32::from(probability < 0.5);
+    }
+
+    /// Takes back a sentence that was written twice and said once in this sound (16 kHz, -1.0 to 1.0).
+    pub(super) fn undouble(&mut self, language: Language, sound: &[f32]) {
+        let Some(cut) = second_half(&self.text(language), language, sound) else { return };
+        let (mut rest, mut kept) = (cut, 0);
+        for segment in self.segments.iter_mut() {
+            if rest == 0 {
+                break;
+            }
+            kept += 1;
+            let length = segment.text.len() + joint(language).len();
+            if segment.text.len() > rest {
+                segment.text.truncate(rest);
+                segment.text.truncate(segment.text.trim_end().len());
+            }
+            rest = rest.saturating_sub(length);
+        }
+        self.segments.truncate(kept);
+        self.log_prob_sum /= 2.0;
+        self.tokens /= 2;
+        self.weak /= 2;
     }
 
     /// Lets the guards look at the piece; words that are not believed go.
@@ -103,14 +126,19 @@ impl Piece {
 
     fn text(&self, language: Language) -> String {
         let texts: Vec<&str> = self.segments.iter().map(|segment| segment.text.as_str()).collect();
-        texts.join(match language {
-            Language::En => " ",
-            Language::Zh => "",
-        })
+        texts.join(joint(language))
     }
 
     fn mean_log_prob(&self) -> f32 {
         if self.tokens == 0 { 0.0 } else { self.log_prob_sum / self.tokens as f32 }
+    }
+}
+
+/// What stands between two segments.
+const fn joint(language: Language) -> &'static str {
+    match language {
+        Language::En => " ",
+        Language::Zh => "",
     }
 }
 
@@ -138,6 +166,22 @@ mod tests {
         assert_eq!(decoded.segments[1].start_s, 28.0);
         assert!((decoded.features.log_prob_mean + 0.2).abs() < 1e-6);
         assert_eq!(decoded.confidence, decoded.features.confidence());
+    }
+
+    #[test]
+    fn a_doubled_sentence_goes_within_a_segment_and_between_two() {
+        let sound: Vec<f32> = (0..19_200).map(|at| 0.3 * (at as f32 * 0.1).sin()).collect();
+        let check = |texts: &[&str], expected: &[&str]| {
+            let mut whole = Piece::default();
+            texts.iter().for_each(|text| whole.append(piece(text, -0.4), 0.0));
+            whole.undouble(Language::En, &sound);
+            let texts: Vec<&str> = whole.segments.iter().map(|segment| segment.text.as_str()).collect();
+            assert_eq!(texts, expected);
+        };
+        check(&["I prefer the morning. I prefer the morning."], &["I prefer the morning."]);
+        check(&["I prefer the morning.", "I prefer the morning."], &["I prefer the morning."]);
+        check(&["I prefer", "the morning. I prefer the morning."], &["I prefer", "the morning."]);
+        check(&["I prefer the morning."], &["I prefer the morning."]);
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub(super) type Ears = Arc<dyn Fn(Arc<[i16]>, Language) -> Result<String, String
 /// # Errors
 /// When a model is missing.
 pub(super) fn load(settings: &Settings) -> Result<(Mouth, Ears)> {
-    let voices = engines::voices(&settings.models, &settings.config.speech.languages)?;
+    let speech = &settings.config.speech;
+    let voices = engines::voices(&settings.models, &speech.languages, &speech.lexicon)?;
     let whisper = engines::recognizer(&settings.whisper_file(), PHONES_MAX)?;
     let mouth: Mouth = Arc::new(move |text: &str, language: Language| say(&voices, text, language));
     let ears: Ears = Arc::new(move |samples: Arc<[i16]>, language: Language| {

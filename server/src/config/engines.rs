@@ -1,7 +1,10 @@
-//! `[speech.recognizer]` and `[speech.voice.LANG]`: speech engines reached over HTTP, where the operator names any.
+//! `[speech.recognizer]` and `[speech.voice.LANG]`: speech engines reached over HTTP, where the operator names any; and
+//! `[speech.lexicon.LANG]` for the embedded ones.
 //!
 //! They speak the interface that OpenAI published and many servers have, this house among them. A section that is left
 //! out means the embedded engine; one that is there needs an address and has defaults for the rest.
+
+use std::collections::BTreeMap;
 
 use call::Language;
 use serde::{Deserialize, Serialize};
@@ -115,6 +118,33 @@ impl HttpVoices {
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
+    }
+}
+
+/// `[speech.lexicon.en]`, `[speech.lexicon.zh]`: how words of the business are said, by language.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lexicons {
+    /// English: `Huawei = "wah way"`, or sounds between slashes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub en: BTreeMap<String, String>,
+    /// Mandarin: `"华为" = "hua2 wei2"`, or other characters that sound so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zh: BTreeMap<String, String>,
+}
+
+impl Lexicons {
+    /// The words of one language.
+    pub const fn of(&self, language: Language) -> &BTreeMap<String, String> {
+        match language {
+            Language::En => &self.en,
+            Language::Zh => &self.zh,
+        }
+    }
+
+    /// Whether there is no word at all.
+    pub fn is_empty(&self) -> bool {
+        self.en.is_empty() && self.zh.is_empty()
     }
 }
 

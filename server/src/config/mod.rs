@@ -14,7 +14,7 @@ mod values;
 
 pub use command::{ConfigCommand, run};
 pub use door::{Guard, Ha1, OnlyMd5, Realm, Registrar, User};
-pub use engines::{HttpRecognizer, HttpVoice, HttpVoices, SoundFormat, TranscriptFormat};
+pub use engines::{HttpRecognizer, HttpVoice, HttpVoices, Lexicons, SoundFormat, TranscriptFormat};
 pub use problem::{ConfigError, ConfigProblem};
 pub use rules::Route;
 pub use sections::{

@@ -182,6 +182,12 @@ impl Config {
                 broken.push(rule(key, "holds more than an address", hint));
             }
         }
+        for language in [Language::En, Language::Zh] {
+            for word in tts::unsayable(language, speech.lexicon.of(language)) {
+                let message = format!("the pronunciation of {word:?} cannot be said in \"{language}\"");
+                broken.push(rule(format!("speech.lexicon.{language}.{word}"), message, lexicon_hint(language)));
+            }
+        }
         check_flow_name("dialog.flow", &self.dialog.flow, broken);
     }
 
@@ -283,6 +289,16 @@ impl Config {
 }
 
 const PLAIN_NAME_HINT: &str = "use letters, digits, \"-\" and \"_\" only";
+
+const fn lexicon_hint(language: Language) -> &'static str {
+    match language {
+        Language::En => "respell it in English words (\"wah way\"), or give its sounds between slashes (\"/hwɑwˈA/\")",
+        Language::Zh => {
+            "write pinyin with tone numbers, one syllable for each character (\"hua2 wei2\"), or other characters that \
+             sound so (\"话为\")"
+        }
+    }
+}
 
 /// A flow's name becomes the name of a file, so it must not wander to another folder.
 fn check_flow_name(key: &str, name: &str, broken: &mut Vec<BrokenRule>) {

@@ -11,7 +11,7 @@ use call::{AgentId, Language};
 use serde::{Deserialize, Serialize};
 
 use super::door::{Guard, Registrar, User};
-use super::engines::{HttpRecognizer, HttpVoices};
+use super::engines::{HttpRecognizer, HttpVoices, Lexicons};
 use super::values::{CallsMax, HttpUrl, Listener, Millis, PortRange, Seconds, Secret, SipUri, Site};
 
 /// The whole configuration. Made by [`Config::load`]; `Config::default()` is what holds without a file.
@@ -224,6 +224,9 @@ pub struct Speech {
     /// Voices reached over HTTP, before the embedded ones.
     #[serde(skip_serializing_if = "HttpVoices::is_empty")]
     pub voice: HttpVoices,
+    /// How words of the business are said by the embedded voices.
+    #[serde(skip_serializing_if = "Lexicons::is_empty")]
+    pub lexicon: Lexicons,
     /// Whether an angry or sad caller is spoken to slower and softer.
     pub soothe: bool,
 }
@@ -238,6 +241,7 @@ impl Default for Speech {
             whisper: None,
             recognizer: None,
             voice: HttpVoices::default(),
+            lexicon: Lexicons::default(),
             soothe: true,
             emotion: None,
         }

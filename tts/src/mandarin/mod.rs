@@ -70,13 +70,8 @@ impl Reader {
     pub(crate) fn with_lexicon(mut self, words: &BTreeMap<String, String>) -> Result<Self, VoiceError> {
         for (word, said) in words {
             let word = word.trim();
-            let syllables = self.taught(said).ok_or_else(|| VoiceError::Lexicon { word: word.to_owned() })?;
-            let characters = word.chars().count();
-            let chinese = word.chars().all(is_han);
-            if word.is_empty() || chinese && characters != syllables.len() {
-                return Err(VoiceError::Lexicon { word: word.to_owned() });
-            }
-            if chinese {
+            let syllables = self.reading(word, said).ok_or_else(|| VoiceError::Lexicon { word: word.to_owned() })?;
+            if word.chars().all(is_han) {
                 self.segmenter.add_word(word, Some(OWN_WORD_FREQUENCY), None);
                 self.readings.add(word, syllables);
             } else {
@@ -240,6 +235,16 @@ impl Reader {
             None => spelled_out(&written),
         };
         Some(Word { phonemes: phonemes.trim().to_owned(), span: token.span.clone() })
+    }
+
+    /// Whether a business can have this word said so.
+    pub(crate) fn can_say(&self, word: &str, said: &str) -> bool {
+        self.reading(word.trim(), said).is_some()
+    }
+
+    fn reading(&self, word: &str, said: &str) -> Option<Vec<Syllable>> {
+        let fits = |syllables: &Vec<Syllable>| !word.chars().all(is_han) || word.chars().count() == syllables.len();
+        self.taught(said).filter(fits).filter(|_| !word.is_empty())
     }
 
     /// Reads what a business wrote for a word.

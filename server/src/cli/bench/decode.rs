@@ -114,12 +114,12 @@ fn decode_all(
         let sound = (condition.spoil)(&speakers.sound(labelled, condition.rate)?.sound)?;
         let decoded = hear(recognizer, sound, language)?;
         let found = score(labelled, &decoded.text);
-        if found.errors > 0 {
+        if found.words.errors > 0 {
             let (id, said, heard) = (labelled.id.clone(), labelled.text(), decoded.text.clone());
-            mistakes.push(Mistake { id, said, heard, errors: found.errors });
+            mistakes.push(Mistake { id, said, heard, errors: found.words.errors });
         }
         scores.push(found);
-        answers.push((decoded.confidence, found.errors == 0));
+        answers.push((decoded.confidence, found.words.errors == 0));
         audio_s += decoded.audio.as_secs_f64();
         decode_s += decoded.cpu.as_secs_f64();
         step();

@@ -35,30 +35,55 @@ pub(super) struct WordErrors {
     pub(super) errors: usize,
     pub(super) of: usize,
     pub(super) error_rate: f64,
+    /// Mandarin: errors in syllables without their tones, where homophones count as right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) syllable_error_rate: Option<f64>,
+}
+
+/// How wrong one transcript is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Wrong {
+    /// In words or characters.
+    pub(super) words: Score,
+    /// In toneless syllables; the words again in English.
+    pub(super) syllables: Score,
 }
 
 impl WordErrors {
-    pub(super) fn of(language: Language, scores: impl IntoIterator<Item = Score>) -> Self {
-        let (mut total, mut utterances) = (Score::default(), 0);
-        for score in scores {
-            total.add(score);
+    pub(super) fn of(language: Language, transcripts: impl IntoIterator<Item = Wrong>) -> Self {
+        let (mut total, mut utterances) = (Wrong::default(), 0);
+        for wrong in transcripts {
+            total.words.add(wrong.words);
+            total.syllables.add(wrong.syllables);
             utterances += 1;
         }
-        let unit = match language {
-            Language::En => "words",
-            Language::Zh => "characters",
+        let (unit, syllable_error_rate) = match language {
+            Language::En => ("words", None),
+            Language::Zh => ("characters", Some(total.syllables.rate())),
         };
-        Self { utterances, unit, errors: total.errors, of: total.reference, error_rate: total.rate() }
+        let Score { errors, reference: of } = total.words;
+        Self { utterances, unit, errors, of, error_rate: total.words.rate(), syllable_error_rate }
+    }
+
+    /// Such as "7.9 % (38 of 480 characters; 3.1 % of syllables)".
+    pub(super) fn in_words(&self) -> String {
+        let Self { unit, errors, of, error_rate, syllable_error_rate, .. } = self;
+        let syllables = syllable_error_rate.map(|rate| format!("; {:.1} % of syllables", rate * 100.0));
+        format!("{:.1} % ({errors} of {of} {unit}{})", error_rate * 100.0, syllables.unwrap_or_default())
     }
 }
 
 /// How wrong a transcript is, against the spelling that it is nearest to.
-pub(super) fn score(labelled: &Labelled, heard: &str) -> Score {
+pub(super) fn score(labelled: &Labelled, heard: &str) -> Wrong {
     let against = |expected: &String| match labelled.language {
-        Language::En => score::wer(expected, heard),
-        Language::Zh => score::cer(expected, heard),
+        Language::En => {
+            let words = score::wer(expected, heard);
+            Wrong { words, syllables: words }
+        }
+        Language::Zh => Wrong { words: score::cer(expected, heard), syllables: score::ser(expected, heard) },
     };
-    labelled.expected.iter().map(against).min_by(|a, b| a.rate().total_cmp(&b.rate())).unwrap_or_default()
+    let nearest = labelled.expected.iter().map(against).min_by(|a, b| a.words.rate().total_cmp(&b.words.rate()));
+    nearest.unwrap_or_default()
 }
 
 /// Whether the recogniser was right as often as it said it would be.
@@ -127,13 +152,23 @@ mod tests {
     fn the_nearest_spelling_counts() {
         let set =
             read_set("s", "id\ttext\texpected\na\tdouble eight\teight eight / double eight\n", Language::En).unwrap();
-        let check = |heard: &str, errors: usize| assert_eq!(score(&set[0], heard).errors, errors, "{heard}");
+        let check = |heard: &str, errors: usize| assert_eq!(score(&set[0], heard).words.errors, errors, "{heard}");
         check("Double eight.", 0);
         check("8, 8", 0);
         check("trouble eight", 1);
         check("", 2);
         let mandarin = read_set("s", "id\ttext\na\t我要退款。\n", Language::Zh).unwrap();
-        assert_eq!(score(&mandarin[0], "我要退宽"), Score { errors: 1, reference: 4 });
+        assert_eq!(score(&mandarin[0], "我要退宽").words, Score { errors: 1, reference: 4 });
+    }
+
+    #[test]
+    fn mandarin_counts_syllables_beside_characters() {
+        let set = read_set("s", "id\ttext\na\t我要退款。\n", Language::Zh).unwrap();
+        let found = WordErrors::of(Language::Zh, [score(&set[0], "我药退光"), score(&set[0], "我要退款")]);
+        assert_eq!((found.error_rate, found.syllable_error_rate), (0.25, Some(0.125)));
+        assert_eq!(found.in_words(), "25.0 % (2 of 8 characters; 12.5 % of syllables)");
+        let english = WordErrors::of(Language::En, [Wrong::default()]);
+        assert_eq!(english.in_words(), "0.0 % (0 of 0 words)");
     }
 
     #[test]

@@ -68,7 +68,8 @@ async fn measure_all(
         .map(Say::from)
         .collect();
     let start = || {
-        Ok::<_, anyhow::Error>(Mouth::start(engines::voices(&settings.models, &[language])?, 1, Some(folder.into()))?)
+        let voices = engines::voices(&settings.models, &[language], &settings.config.speech.lexicon)?;
+        Ok::<_, anyhow::Error>(Mouth::start(voices, 1, Some(folder.into()))?)
     };
     let mut phone = Phone::connect()?;
     let mouth = start()?;

@@ -6,7 +6,7 @@ use call::{CallEvent, EventRecord, Language, Speaker, TurnLatency};
 use serde::Serialize;
 use test_audio::labelled::{Labelled, UtteranceKind};
 
-use super::figures::{Calibration, Spread, WordErrors, score};
+use super::figures::{Calibration, Spread, WordErrors, Wrong, score};
 use super::trial::{Disturbance, SoundFacts, Task, Trial};
 
 /// Figures of one language with so many callers at once.
@@ -123,7 +123,7 @@ impl<'a> Turns<'a> {
 /// Measurements being collected.
 #[derive(Default)]
 struct Collected {
-    by_loss: Vec<(f64, Vec<asr::score::Score>)>,
+    by_loss: Vec<(f64, Vec<Wrong>)>,
     answers: Vec<(f32, bool)>,
     final_text: Vec<i64>,
     voice_to_voice: Vec<i64>,
@@ -157,7 +157,7 @@ pub(super) fn measure(
             failures.push(Failure { call, callers, language, what, said, heard });
         }
     }
-    let words = |(loss, scores): (f64, Vec<asr::score::Score>)| LossFigures {
+    let words = |(loss, scores): (f64, Vec<Wrong>)| LossFigures {
         lost_percent: loss * 100.0,
         words: WordErrors::of(language, scores),
     };
@@ -232,8 +232,8 @@ impl Collected {
         if turns.said.is_empty() {
             self.utterances_lost += 1;
             wrong.push("no words".to_owned());
-        } else if found.errors > 0 {
-            wrong.push(format!("{} of {} wrong", found.errors, found.reference));
+        } else if found.words.errors > 0 {
+            wrong.push(format!("{} of {} wrong", found.words.errors, found.words.reference));
         }
         if labelled.kind == UtteranceKind::Pause {
             self.pauses.utterances += 1;
@@ -244,7 +244,7 @@ impl Collected {
         }
         // An utterance that became two turns has no one confidence and no one end.
         if let [(heard_unix_ms, confidence, _)] = turns.said.as_slice() {
-            self.answers.push((*confidence, found.errors == 0));
+            self.answers.push((*confidence, found.words.errors == 0));
             if let Some(((_, end), answer)) = sound.said.zip(sound.answer_ms) {
                 self.final_text.push(heard_unix_ms - sound.began_unix_ms - end as i64);
                 self.voice_to_voice.push(answer as i64 - end as i64);

@@ -42,7 +42,8 @@ impl Speakers {
     /// # Errors
     /// When a voice's model is missing.
     pub(super) fn load(settings: &Settings, recordings: Option<PathBuf>) -> Result<Self> {
-        let voices = engines::voices(&settings.models, &settings.config.speech.languages)?;
+        let speech = &settings.config.speech;
+        let voices = engines::voices(&settings.models, &speech.languages, &speech.lexicon)?;
         Ok(Self { voices, cache: fresh_cache(), recordings })
     }
 
@@ -108,7 +109,8 @@ impl Speakers {
     }
 }
 
-fn silence(samples: &mut Vec<i16>, length: Duration) {
+/// Adds so much silence.
+pub(super) fn silence(samples: &mut Vec<i16>, length: Duration) {
     let count = length.as_millis() as usize * AudioFrame::RATE.hz() as usize / 1_000;
     samples.resize(samples.len() + count, 0);
 }

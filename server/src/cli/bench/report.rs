@@ -101,8 +101,7 @@ fn print_level(out: &mut impl Write, level: &LevelFigures) -> Result<()> {
 }
 
 fn words(words: &WordErrors) -> String {
-    let WordErrors { utterances, unit, errors, of, error_rate } = words;
-    format!("{:.1} % ({errors} of {of} {unit}, {utterances} utterances)", error_rate * 100.0)
+    format!("{}, {} utterances", words.in_words(), words.utterances)
 }
 
 /// "0.9-1.0: right 0.97 (34)".

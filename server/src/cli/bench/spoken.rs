@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::num::NonZeroU8;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use asr::Recognizer;
@@ -15,7 +15,7 @@ use tts::{Style, Voice};
 
 use super::decode::{Mistake, hear};
 use super::figures::{Spread, WordErrors, score};
-use super::material::Speakers;
+use super::material::{Speakers, silence};
 use super::speech::Languages;
 use crate::cli::{Settings, print_json};
 use crate::engines;
@@ -74,8 +74,11 @@ fn measure(set: &[&Labelled], voice: &dyn Voice, recognizer: &dyn Recognizer) ->
     let (mut speaking_s, mut speech_s) = (0.0, 0.0);
     for labelled in set {
         let begin = Instant::now();
-        let mut samples = Vec::new();
+        let (mut samples, mut before) = (Vec::new(), Duration::ZERO);
         for (index, clause) in tts::clauses(&labelled.text(), language).into_iter().enumerate() {
+            // As a caller hears it: without the silence between them, clauses run into one another.
+            silence(&mut samples, before);
+            before = clause.pause;
             let speech = voice.speak(&clause.text, Style::default())?;
             samples.extend(media::resample(&speech.pcm, AudioFrame::RATE)?.samples);
             if index == 0 {
@@ -88,8 +91,13 @@ fn measure(set: &[&Labelled], voice: &dyn Voice, recognizer: &dyn Recognizer) ->
         for (sound, scores) in [(media::telephone(&sound)?, &mut g711), (sound, &mut clean)] {
             let heard = hear(recognizer, sound, language)?.text;
             let found = score(labelled, &heard);
-            if found.errors > 0 {
-                mistakes.push(Mistake { id: labelled.id.clone(), said: labelled.text(), heard, errors: found.errors });
+            if found.words.errors > 0 {
+                mistakes.push(Mistake {
+                    id: labelled.id.clone(),
+                    said: labelled.text(),
+                    heard,
+                    errors: found.words.errors,
+                });
             }
             scores.push(found);
         }
@@ -111,13 +119,11 @@ fn print(figures: &VoiceFigures) -> Result<()> {
     }
     writeln!(
         std::io::stdout(),
-        "{language}: {} sentences; clean {:.1} % of {} {} wrong, through G.711 {:.1} %; first clause p50 {} ms, p95 {} \
-         ms, real-time factor {real_time_factor:.3}",
+        "{language}: {} sentences; wrong clean {}, through G.711 {}; first clause p50 {} ms, p95 {} ms, real-time \
+         factor {real_time_factor:.3}",
         clean.utterances,
-        clean.error_rate * 100.0,
-        clean.of,
-        clean.unit,
-        g711.error_rate * 100.0,
+        clean.in_words(),
+        g711.in_words(),
         first_clause.p50_ms,
         first_clause.p95_ms
     )?;

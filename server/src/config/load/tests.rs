@@ -70,6 +70,7 @@ fn the_sample_and_the_reference_name_every_field() {
         "speech.recognizer",
         "speech.voice.en",
         "speech.voice.zh",
+        "speech.lexicon",
         "dialog",
         "transfer",
         "limits",
@@ -139,6 +140,17 @@ fn rules_between_fields_are_told_all_at_once() {
     check("[[user]]\nname = \"bob\"\n", &["user.0: has no hash"]);
     check("[[user]]\nname = \"bob\"\nha1_md5 = \"secret\"\n", &[":3:11:", "32 hex digits"]);
     check("[sip.registrar]\nexpires_s_min = 4000\n", &[":2:17:", "sip.registrar.expires_s_min"]);
+}
+
+#[test]
+fn words_of_a_business_are_told_when_they_cannot_be_said() {
+    let good = "[speech.lexicon.en]\nHuawei = \"wah way\"\n[speech.lexicon.zh]\n\"华为\" = \"hua2 wei2\"\n";
+    let lexicon = parse(good).unwrap().speech.lexicon;
+    assert_eq!((lexicon.en["Huawei"].as_str(), lexicon.zh["华为"].as_str()), ("wah way", "hua2 wei2"));
+    let wrong = "[speech.lexicon.en]\nXiaomi = \"/§/\"\n[speech.lexicon.zh]\n\"重庆\" = \"chong2\"\n";
+    check(wrong, &["hotline.toml:2:10:", "speech.lexicon.en.Xiaomi", "between slashes"]);
+    check(wrong, &["hotline.toml:4:", "speech.lexicon.zh.重庆", "pinyin with tone numbers"]);
+    check("[speech.lexicon]\nfr = {}\n", &["speech.lexicon.fr", "known here: en, zh"]);
 }
 
 #[test]
