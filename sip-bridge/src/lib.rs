@@ -12,9 +12,11 @@ mod handle;
 mod leg;
 mod registrar;
 pub mod sdp;
+mod tls;
 
 pub use door::{CLOSE_WAIT_MAX, Dial, Door, DoorConfig, DoorError, INBOUND_CALLS_MAX, Transport};
 pub use guard::{DoorCounts, GuardConfig, SOURCES_MAX};
 pub use handle::{InboundCall, LEG_EVENTS_MAX, LegControl, LegError, LegEvent, LegHandle, Reoffer, Side};
 pub use leg::{ACK_WAIT_MAX, Leg, LegInput, LegOutput, LegState, NotNow, REOFFER_WAIT_MAX};
 pub use registrar::{Algorithm, CONTACTS_PER_USER_MAX, Contact, RegistrarConfig, USERS_MAX, User};
+pub use tls::{TlsError, TlsIdentity};

@@ -204,6 +204,7 @@ async fn a_port_in_use_is_named_with_the_way_out() {
     for (transport, key) in [(Transport::Udp, "sip.udp"), (Transport::Tcp, "sip.tcp")] {
         let addr = door.local_addr(transport);
         let config = match transport {
+            Transport::Tls => unreachable!("not in the table"),
             Transport::Udp => DoorConfig { udp: addr, ..DoorConfig::default() },
             Transport::Tcp => DoorConfig { tcp: addr, ..DoorConfig::default() },
         };
