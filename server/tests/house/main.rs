@@ -6,5 +6,6 @@ mod bench;
 mod calls;
 mod engines;
 mod fixture;
+mod registering;
 mod signalling;
 mod talk;
