@@ -80,12 +80,16 @@ impl Dialog {
     pub(super) fn calling(switch: &Switch, dial: &Dial) -> Result<Self, DoorError> {
         let bad = || DoorError::BadTarget { target: dial.to.clone() };
         let target = Uri::try_from(dial.to.as_str()).map_err(|_| bad())?;
-        let plain = target.scheme == Some(Scheme::Sip) && target.headers.is_empty();
+        let secure = target.scheme == Some(Scheme::Sips);
+        let plain = (secure || target.scheme == Some(Scheme::Sip)) && target.headers.is_empty();
         if !plain || dial.to.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(bad());
         }
         let transport = match (target.transport(), switch.bound(Transport::Udp)) {
-            (Some(StackTransport::Tls), _) => Transport::Tls,
+            (transport, _) if secure || transport == Some(&StackTransport::Tls) => match switch.bound(Transport::Tls) {
+                Some(_) => Transport::Tls,
+                None => return Err(DoorError::NoTransport(Transport::Tls)),
+            },
             (Some(StackTransport::Tcp), _) | (None, None) => Transport::Tcp,
             (Some(StackTransport::Udp) | None, Some(_)) => Transport::Udp,
             (Some(StackTransport::Udp), None) => return Err(DoorError::NoTransport(Transport::Udp)),
