@@ -85,6 +85,7 @@ impl House {
         let door_config = DoorConfig {
             udp: config.sip.udp.address(),
             tcp: config.sip.tcp.address(),
+            tls: phonebook::tls(&config).context("sip.tls_certificate and sip.tls_key")?,
             public_address: config.sip.public_address,
             guard: phonebook::guard(&config),
             registrar: phonebook::registrar(&config),

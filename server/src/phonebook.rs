@@ -1,7 +1,9 @@
 //! From the configuration to the door: its limits, its users, and at which phone an agent is reached.
 
+use std::net::SocketAddr;
+
 use call::AgentId;
-use sip_bridge::{Contact, GuardConfig, RegistrarConfig, User};
+use sip_bridge::{Contact, GuardConfig, RegistrarConfig, TlsError, TlsIdentity, User};
 
 use crate::config::Config;
 use crate::house::House;
@@ -17,6 +19,18 @@ pub(crate) fn guard(config: &Config) -> GuardConfig {
         connections_max: guard.connections_max.number(),
         idle: guard.idle_s.duration(),
         trusted: guard.trusted.clone(),
+    }
+}
+
+/// The TLS address and what is shown there.
+///
+/// # Errors
+/// When the certificate or the key will not do: the message names the file.
+pub(crate) fn tls(config: &Config) -> Result<Option<(SocketAddr, TlsIdentity)>, TlsError> {
+    let sip = &config.sip;
+    match (sip.tls.address(), &sip.tls_certificate, &sip.tls_key) {
+        (Some(address), Some(certificate), Some(key)) => Ok(Some((address, TlsIdentity::read(certificate, key)?))),
+        _ => Ok(None),
     }
 }
 

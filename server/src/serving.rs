@@ -86,6 +86,7 @@ impl Serving {
     pub fn sip_address(&self) -> SocketAddr {
         let door = &self.house.door;
         let address = door.local_addr(Transport::Udp).or_else(|| door.local_addr(Transport::Tcp));
+        let address = address.or_else(|| door.local_addr(Transport::Tls));
         address.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
     }
 

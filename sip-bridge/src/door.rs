@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 use tracing::info;
 
 use crate::adapter::gate::{Gate, keep_open};
-use crate::adapter::{Switch, incoming, leg_task, tcp};
+use crate::adapter::{Bound, Switch, incoming, leg_task, tcp};
 use crate::guard::{DoorCounts, GuardConfig};
 use crate::handle::{InboundCall, LegHandle};
 use crate::registrar::{Contact, RegistrarConfig};
+use crate::tls::TlsIdentity;
 
 /// Inbound calls that may wait to be looked at; beyond it callers hear 503.
 pub const INBOUND_CALLS_MAX: usize = 256;
@@ -28,6 +30,8 @@ pub const CLOSE_WAIT_MAX: Duration = Duration::from_secs(3);
 pub enum Transport {
     /// Over a stream.
     Tcp,
+    /// Over a stream that nobody else can read. Calls go out by it only to phones that have registered by it.
+    Tls,
     /// In datagrams.
     Udp,
 }
@@ -37,6 +41,7 @@ impl Transport {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
             Self::Udp => "udp",
         }
     }
@@ -49,6 +54,8 @@ pub struct DoorConfig {
     pub udp: Option<SocketAddr>,
     /// The TCP address; port 0 takes a free one.
     pub tcp: Option<SocketAddr>,
+    /// The TLS address, and what is shown there; port 0 takes a free one.
+    pub tls: Option<(SocketAddr, TlsIdentity)>,
     /// The address peers reach us at, when it is not the one we are bound to. Without it, a door bound to every
     /// address names the one from which the route to each peer leaves.
     pub public_address: Option<IpAddr>,
@@ -141,31 +148,33 @@ impl Door {
             Some(addr) => Some(UdpSocket::bind(addr).await.map_err(|error| cannot_open(addr, Transport::Udp, error))?),
             None => None,
         };
-        let tcp = match config.tcp {
-            Some(addr) => {
-                Some(TcpListener::bind(addr).await.map_err(|error| cannot_open(addr, Transport::Tcp, error))?)
-            }
-            None => None,
-        };
+        let tcp = listener(config.tcp, Transport::Tcp).await?;
+        let (tls, identity) = config.tls.map(|(addr, identity)| (addr, TlsAcceptor::from(identity.0))).unzip();
+        let tls = listener(tls, Transport::Tls).await?;
         let udp_addr = udp.as_ref().and_then(|socket| socket.local_addr().ok());
         let tcp_addr = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
+        let tls_addr = tls.as_ref().and_then(|listener| listener.local_addr().ok());
+        let bound = Bound { udp: udp_addr, tcp: tcp_addr, tls: tls_addr };
         let (inbound, calls) = mpsc::channel(INBOUND_CALLS_MAX);
         let keeps_open = config.registrar.is_some();
         let gate = Gate::new(config.guard, config.registrar);
-        let (switch, endpoint, transactions) = Switch::new(udp_addr, tcp_addr, config.public_address, gate, inbound);
+        let (switch, endpoint, transactions) = Switch::new(bound, config.public_address, gate, inbound);
         if let (Some(socket), Some(addr)) = (udp, udp_addr) {
             let served = switch.serve_datagrams(socket).await;
             served.map_err(|error| cannot_open(addr, Transport::Udp, error))?;
         }
         if let Some(listener) = tcp {
-            switch.spawn("TCP listener", tcp::listen(Arc::clone(&switch), listener));
+            switch.spawn("TCP listener", tcp::listen(Arc::clone(&switch), listener, None));
+        }
+        if let Some(listener) = tls {
+            switch.spawn("TLS listener", tcp::listen(Arc::clone(&switch), listener, identity));
         }
         switch.spawn("SIP stack", async move { endpoint.serve().await });
         switch.spawn("SIP dispatcher", incoming::dispatch(Arc::clone(&switch), transactions));
         if keeps_open {
             switch.spawn("NAT keeper", keep_open(Arc::clone(&switch)));
         }
-        info!(udp = ?udp_addr, tcp = ?tcp_addr, "SIP door open");
+        info!(udp = ?udp_addr, tcp = ?tcp_addr, tls = ?tls_addr, "SIP door open");
         Ok((Self { switch }, calls))
     }
 
@@ -220,9 +229,15 @@ impl Door {
     }
 }
 
+async fn listener(addr: Option<SocketAddr>, transport: Transport) -> Result<Option<TcpListener>, DoorError> {
+    let Some(addr) = addr else { return Ok(None) };
+    TcpListener::bind(addr).await.map(Some).map_err(|error| cannot_open(addr, transport, error))
+}
+
 fn cannot_open(addr: SocketAddr, transport: Transport, source: io::Error) -> DoorError {
     let key = match transport {
         Transport::Tcp => "sip.tcp",
+        Transport::Tls => "sip.tls",
         Transport::Udp => "sip.udp",
     };
     match source.kind() {

@@ -12,6 +12,7 @@ mod handle;
 mod leg;
 mod registrar;
 pub mod sdp;
+mod tls;
 
 pub use door::{CLOSE_WAIT_MAX, Dial, Door, DoorConfig, DoorError, INBOUND_CALLS_MAX, Transport};
 pub use guard::{DoorCounts, GuardConfig, SOURCES_MAX};
@@ -20,3 +21,4 @@ pub use handle::{
 };
 pub use leg::{ACK_WAIT_MAX, Leg, LegInput, LegOutput, LegState, NotNow, REOFFER_WAIT_MAX};
 pub use registrar::{Algorithm, CONTACTS_PER_USER_MAX, Contact, RegistrarConfig, USERS_MAX, User};
+pub use tls::{TlsError, TlsIdentity};

@@ -102,6 +102,8 @@ impl Route {
 pub(crate) fn door_config(address: SocketAddr, transport: Transport) -> DoorConfig {
     match transport {
         Transport::Tcp => DoorConfig { tcp: Some(address), ..DoorConfig::default() },
+        // A simulated phone has no certificate to show, and calls out by TCP.
+        Transport::Tls => DoorConfig::default(),
         Transport::Udp => DoorConfig { udp: Some(address), ..DoorConfig::default() },
     }
 }
@@ -325,7 +327,7 @@ fn uri_and_host(target: &str, transport: Transport) -> Result<(String, String), 
     let named = bare.contains(";transport=");
     let suffix = match transport {
         Transport::Tcp if !named => ";transport=tcp",
-        Transport::Tcp | Transport::Udp => "",
+        Transport::Tcp | Transport::Tls | Transport::Udp => "",
     };
     Ok((format!("sip:{bare}{suffix}"), host))
 }

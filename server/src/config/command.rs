@@ -74,7 +74,11 @@ fn missing_files(config: &Config, path: Option<&Path>) -> Vec<ConfigProblem> {
     let flows = config.flow_names().into_iter().map(|name| ("dialog.flow", config.flow_file(name)));
     let whisper = config.speech.whisper.iter().map(|file| ("speech.whisper", file.clone()));
     let emotion = config.speech.emotion.iter().map(|file| ("speech.emotion", file.clone()));
+    let certificate = config.sip.tls_certificate.iter().map(|file| ("sip.tls_certificate", file.clone()));
+    let key = config.sip.tls_key.iter().map(|file| ("sip.tls_key", file.clone()));
     flows
+        .chain(certificate)
+        .chain(key)
         .chain(whisper)
         .chain(emotion)
         .filter(|(_, file)| !file.is_file())

@@ -79,7 +79,15 @@ impl Config {
             }
         }
         let speech = &mut self.speech;
-        let optional = [&mut self.recording.folder, &mut speech.emotion, &mut speech.models, &mut speech.whisper];
+        let sip = &mut self.sip;
+        let optional = [
+            &mut self.recording.folder,
+            &mut sip.tls_certificate,
+            &mut sip.tls_key,
+            &mut speech.emotion,
+            &mut speech.models,
+            &mut speech.whisper,
+        ];
         let required = [&mut self.data.folder, &mut self.dialog.flows];
         // Joining an absolute path gives that path back.
         for path in optional.into_iter().flatten().chain(required) {

@@ -78,7 +78,7 @@ impl Config {
 
     /// The address to listen on for sound.
     pub fn media_listen(&self) -> IpAddr {
-        let doors = [self.sip.udp, self.sip.tcp];
+        let doors = [self.sip.udp, self.sip.tcp, self.sip.tls];
         let door = doors.into_iter().find_map(|door| door.address()).map(|address| address.ip());
         self.media.listen.or(door).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
     }
@@ -103,9 +103,15 @@ impl Config {
     }
 
     fn check_doors(&self, broken: &mut Vec<BrokenRule>) {
-        let doors: Vec<_> = [self.sip.udp, self.sip.tcp].into_iter().filter_map(|door| door.address()).collect();
+        let missing = self.sip.tls_certificate.is_none() || self.sip.tls_key.is_none();
+        if self.sip.tls.address().is_some() && missing {
+            let hint = "add `tls_certificate = \"cert.pem\"` and `tls_key = \"key.pem\"` to [sip], or turn it off";
+            broken.push(rule("sip.tls", "TLS needs a certificate and its key", hint));
+        }
+        let doors: Vec<_> =
+            [self.sip.udp, self.sip.tcp, self.sip.tls].into_iter().filter_map(|door| door.address()).collect();
         if doors.is_empty() {
-            broken.push(rule("sip", "udp and tcp are both off, so no call could come in", "turn one of them on"));
+            broken.push(rule("sip", "udp, tcp and tls are all off, so no call could come in", "turn one of them on"));
         }
         if !self.http.listen.ip().is_loopback() && self.http.token.is_none() {
             broken.push(rule(

@@ -62,6 +62,14 @@ pub struct Sip {
     pub udp: Listener,
     /// SIP over TCP.
     pub tcp: Listener,
+    /// SIP over TLS.
+    pub tls: Listener,
+    /// The certificates to show there, PEM, the own one first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The key of the first, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
     /// The address that others reach us at, where it is not the one we listen on (NAT).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_address: Option<IpAddr>,
@@ -81,6 +89,9 @@ impl Default for Sip {
         Self {
             udp: local,
             tcp: local,
+            tls: Listener::Off,
+            tls_certificate: None,
+            tls_key: None,
             public_address: None,
             calls_max: const { CallsMax::built_in(50) },
             retry_after_s: const { Seconds::built_in(10) },

@@ -8,5 +8,6 @@ mod calls;
 mod engines;
 mod fixture;
 mod flows;
+mod registering;
 mod signalling;
 mod talk;

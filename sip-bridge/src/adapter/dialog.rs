@@ -70,7 +70,7 @@ impl Dialog {
             routes: record_routes(invite),
             contact: contact_value(switch.advertised(source, transport), transport),
             transport,
-            connection: matches!(transport, Transport::Tcp).then(|| connection.clone()),
+            connection: (transport != Transport::Udp).then(|| connection.clone()),
             source: Some(source),
             registered: false,
         })
@@ -80,11 +80,16 @@ impl Dialog {
     pub(super) fn calling(switch: &Switch, dial: &Dial) -> Result<Self, DoorError> {
         let bad = || DoorError::BadTarget { target: dial.to.clone() };
         let target = Uri::try_from(dial.to.as_str()).map_err(|_| bad())?;
-        let plain = target.scheme == Some(Scheme::Sip) && target.headers.is_empty();
+        let secure = target.scheme == Some(Scheme::Sips);
+        let plain = (secure || target.scheme == Some(Scheme::Sip)) && target.headers.is_empty();
         if !plain || dial.to.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(bad());
         }
         let transport = match (target.transport(), switch.bound(Transport::Udp)) {
+            (transport, _) if secure || transport == Some(&StackTransport::Tls) => match switch.bound(Transport::Tls) {
+                Some(_) => Transport::Tls,
+                None => return Err(DoorError::NoTransport(Transport::Tls)),
+            },
             (Some(StackTransport::Tcp), _) | (None, None) => Transport::Tcp,
             (Some(StackTransport::Udp) | None, Some(_)) => Transport::Udp,
             (Some(StackTransport::Udp), None) => return Err(DoorError::NoTransport(Transport::Udp)),
@@ -196,6 +201,7 @@ impl Dialog {
         let next = route.as_ref().unwrap_or(&self.remote_target);
         let transport = match next.transport() {
             Some(StackTransport::Tcp) => Transport::Tcp,
+            Some(StackTransport::Tls) => Transport::Tls,
             Some(_) => Transport::Udp,
             None => self.transport,
         };
@@ -205,6 +211,8 @@ impl Dialog {
         }
         let connection = match transport {
             Transport::Tcp => Some(tcp::connect(switch, peer).await?),
+            // We hold nobody's certificate for right: there is only the stream that they opened.
+            Transport::Tls => Some(switch.connection(peer)?),
             Transport::Udp => None,
         };
         Some(Hop { peer, transport, connection })
@@ -220,10 +228,7 @@ impl Dialog {
     ) -> Option<Request> {
         self.local_cseq += 1;
         let ours = switch.advertised(hop.peer, hop.transport);
-        let kind = match hop.transport {
-            Transport::Tcp => StackTransport::Tcp,
-            Transport::Udp => StackTransport::Udp,
-        };
+        let kind = stack_transport(hop.transport);
         let via = switch.endpoint.get_via(Some(SipAddr::new(kind, ours.into())), None).ok()?;
         let mut headers = vec![
             Header::Via(via.into()),
@@ -261,10 +266,7 @@ pub(super) fn transaction(switch: &Switch, request: Request, hop: &Hop) -> Optio
     let key = TransactionKey::from_request(&request, TransactionRole::Client).ok()?;
     let endpoint = std::sync::Arc::clone(&switch.endpoint);
     let mut transaction = Transaction::new_client(key, request, endpoint, hop.connection.clone());
-    let kind = match hop.transport {
-        Transport::Tcp => StackTransport::Tcp,
-        Transport::Udp => StackTransport::Udp,
-    };
+    let kind = stack_transport(hop.transport);
     transaction.destination = Some(SipAddr::new(kind, hop.peer.into()));
     Some(transaction)
 }
@@ -295,7 +297,17 @@ pub(super) fn cancel_of(invite: &Request) -> Option<Request> {
 pub(super) fn transport_of(connection: &SipConnection) -> Transport {
     match connection {
         SipConnection::Udp(_) => Transport::Udp,
+        stream if stream.get_addr().r#type == Some(StackTransport::Tls) => Transport::Tls,
         _ => Transport::Tcp,
+    }
+}
+
+/// The stack's word for a transport.
+pub(super) const fn stack_transport(transport: Transport) -> StackTransport {
+    match transport {
+        Transport::Tcp => StackTransport::Tcp,
+        Transport::Tls => StackTransport::Tls,
+        Transport::Udp => StackTransport::Udp,
     }
 }
 
@@ -311,7 +323,9 @@ fn uri_of(route: &str) -> &str {
 
 fn contact_value(addr: SocketAddr, transport: Transport) -> String {
     match transport {
-        Transport::Tcp => format!("<sip:{}:{};transport=tcp>", host(addr.ip()), addr.port()),
+        Transport::Tcp | Transport::Tls => {
+            format!("<sip:{}:{};transport={}>", host(addr.ip()), addr.port(), transport.name())
+        }
         Transport::Udp => format!("<sip:{}:{}>", host(addr.ip()), addr.port()),
     }
 }

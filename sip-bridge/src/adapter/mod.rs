@@ -11,4 +11,4 @@ pub(crate) mod tcp;
 mod udp;
 mod wire;
 
-pub(crate) use switch::Switch;
+pub(crate) use switch::{Bound, Switch};

@@ -38,12 +38,25 @@ pub(crate) const LEGS_MAX: usize = 4096;
 /// Transactions the stack may keep. Each is there for up to 32 s after its answer (RFC 3261 17.2), some 10 kB of memory.
 const TRANSACTIONS_MAX: usize = 16_384;
 
+/// Where the door listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    pub(crate) udp: Option<SocketAddr>,
+    pub(crate) tcp: Option<SocketAddr>,
+    pub(crate) tls: Option<SocketAddr>,
+}
+
+impl Bound {
+    fn any(self) -> Option<SocketAddr> {
+        self.udp.or(self.tcp).or(self.tls)
+    }
+}
+
 /// The shared half of the adapter.
 pub(crate) struct Switch {
     pub(super) endpoint: EndpointInnerRef,
     pub(super) inbound: mpsc::Sender<InboundCall>,
-    udp: Option<SocketAddr>,
-    tcp: Option<SocketAddr>,
+    bound: Bound,
     public_address: Option<IpAddr>,
     table: Mutex<Table>,
     connections: Mutex<HashMap<SocketAddr, SipConnection>>,
@@ -120,8 +133,7 @@ pub(super) enum NoPlace {
 
 impl Switch {
     pub(crate) fn new(
-        udp: Option<SocketAddr>,
-        tcp: Option<SocketAddr>,
+        bound: Bound,
         public_address: Option<IpAddr>,
         gate: Gate,
         inbound: mpsc::Sender<InboundCall>,
@@ -141,8 +153,7 @@ impl Switch {
         let switch = Self {
             endpoint: Arc::clone(&endpoint.inner),
             inbound,
-            udp,
-            tcp,
+            bound,
             public_address,
             table: Mutex::default(),
             connections: Mutex::default(),
@@ -167,13 +178,14 @@ impl Switch {
 
     pub(crate) fn bound(&self, transport: Transport) -> Option<SocketAddr> {
         match transport {
-            Transport::Tcp => self.tcp,
-            Transport::Udp => self.udp,
+            Transport::Tcp => self.bound.tcp,
+            Transport::Tls => self.bound.tls,
+            Transport::Udp => self.bound.udp,
         }
     }
 
     pub(crate) fn address_towards(&self, peer: SocketAddr) -> IpAddr {
-        let bound = self.udp.or(self.tcp).map(|addr| addr.ip());
+        let bound = self.bound.any().map(|addr| addr.ip());
         match (self.public_address, bound) {
             (Some(public), _) => public,
             (None, Some(bound)) if !bound.is_unspecified() => bound,
@@ -183,7 +195,7 @@ impl Switch {
 
     /// The address in our Contact and Via towards `peer`. Without a listener the port is that of a listener to be.
     pub(super) fn advertised(&self, peer: SocketAddr, transport: Transport) -> SocketAddr {
-        let port = self.bound(transport).or(self.udp).or(self.tcp).map_or(SIP_PORT, |addr| addr.port());
+        let port = self.bound(transport).or(self.bound.any()).map_or(SIP_PORT, |addr| addr.port());
         SocketAddr::new(self.address_towards(peer), port)
     }
 
@@ -307,7 +319,7 @@ impl Switch {
 
 impl fmt::Debug for Switch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Switch").field("udp", &self.udp).field("tcp", &self.tcp).finish_non_exhaustive()
+        f.debug_struct("Switch").field("bound", &self.bound).finish_non_exhaustive()
     }
 }
 

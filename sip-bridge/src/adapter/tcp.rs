@@ -7,17 +7,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rsipstack::sip::{SipMessage, Transport as StackTransport};
+use rsipstack::sip::SipMessage;
 use rsipstack::transport::channel::ChannelConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace, warn};
 
+use super::dialog::stack_transport;
 use super::switch::Switch;
 use super::wire::{Admission, admit};
 use crate::door::Transport;
@@ -32,12 +33,14 @@ const OUTGOING_MAX: usize = 64;
 const FIRST_BYTES_WAIT_MAX: Duration = Duration::from_secs(32);
 /// How long a peer may refuse to read.
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long agreeing on keys may take.
+const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long connecting may take.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
 const READ_BYTES: usize = 8 * 1024;
 
-/// Accepts connections until the door closes.
-pub(crate) async fn listen(switch: Arc<Switch>, listener: TcpListener) {
+/// Accepts connections until the door closes, and encrypts them where there is something to do so with.
+pub(crate) async fn listen(switch: Arc<Switch>, listener: TcpListener, tls: Option<TlsAcceptor>) {
     let stop = switch.stop_token();
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
@@ -51,7 +54,14 @@ pub(crate) async fn listen(switch: Arc<Switch>, listener: TcpListener) {
                 switch.gate.count_refused_connection();
             }
             (Ok((stream, peer)), Ok(permit)) => {
-                adopt(&switch, stream, peer, Some(permit)).await;
+                // Signalling is small and waits for answers.
+                let _slower = stream.set_nodelay(true);
+                match &tls {
+                    None => drop(adopt(&switch, (stream, peer, Transport::Tcp), Some(permit)).await),
+                    Some(tls) => {
+                        switch.spawn("TLS handshake", shake(switch.clone(), tls.clone(), (stream, peer), permit))
+                    }
+                }
             }
             (Ok((_, peer)), Err(_)) => {
                 warn!(%peer, max = CONNECTIONS_MAX, "Too many SIP connections, one refused");
@@ -63,6 +73,25 @@ pub(crate) async fn listen(switch: Arc<Switch>, listener: TcpListener) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
+    }
+}
+
+/// Agrees on keys with a peer, within bounded time, and joins the stream to the stack.
+async fn shake(
+    switch: Arc<Switch>,
+    tls: TlsAcceptor,
+    (stream, peer): (TcpStream, SocketAddr),
+    permit: OwnedSemaphorePermit,
+) {
+    let stop = switch.stop_token();
+    let shaken = tokio::select! {
+        () = stop.cancelled() => return,
+        shaken = tokio::time::timeout(HANDSHAKE_WAIT_MAX, tls.accept(stream)) => shaken,
+    };
+    match shaken {
+        Ok(Ok(stream)) => drop(adopt(&switch, (stream, peer, Transport::Tls), Some(permit)).await),
+        Ok(Err(error)) => debug!(%peer, %error, "No TLS with this peer"),
+        Err(_) => debug!(%peer, "A TLS handshake takes too long"),
     }
 }
 
@@ -78,7 +107,10 @@ pub(super) async fn connect(switch: &Arc<Switch>, peer: SocketAddr) -> Option<Si
         return Some(connection);
     }
     match tokio::time::timeout(CONNECT_WAIT_MAX, TcpStream::connect(peer)).await {
-        Ok(Ok(stream)) => adopt(switch, stream, peer, None).await,
+        Ok(Ok(stream)) => {
+            let _slower = stream.set_nodelay(true);
+            adopt(switch, (stream, peer, Transport::Tcp), None).await
+        }
         Ok(Err(error)) => {
             debug!(%peer, %error, "Cannot connect");
             None
@@ -93,24 +125,21 @@ pub(super) async fn connect(switch: &Arc<Switch>, peer: SocketAddr) -> Option<Si
 /// Joins a stream to the stack and serves it.
 async fn adopt(
     switch: &Arc<Switch>,
-    stream: TcpStream,
-    peer: SocketAddr,
+    (stream, peer, transport): (impl AsyncRead + AsyncWrite + Send + 'static, SocketAddr, Transport),
     permit: Option<OwnedSemaphorePermit>,
 ) -> Option<SipConnection> {
-    // Signalling is small and waits for answers.
-    let _slower = stream.set_nodelay(true);
-    let addr = SipAddr::new(StackTransport::Tcp, peer.into());
+    let addr = SipAddr::new(stack_transport(transport), peer.into());
     let over = switch.stop_token();
     // The stack only writes to the channel; what is read goes to it directly.
     let (_unused, incoming) = mpsc::unbounded_channel();
     let (outgoing, to_write) = mpsc::channel(OUTGOING_MAX);
     let channel = ChannelConnection::create_connection_bounded(incoming, outgoing, addr, Some(over.clone())).await;
     let connection = SipConnection::Channel(channel.ok()?);
-    let (reading, writing) = stream.into_split();
+    let (reading, writing) = tokio::io::split(stream);
     let (raw, raw_to_write) = mpsc::channel(OUTGOING_MAX);
     switch.add_connection(peer, connection.clone());
     switch.spawn("TCP writer", write(writing, to_write, raw_to_write, over.clone()));
-    let reader = Reader { switch: Arc::clone(switch), peer, connection: connection.clone(), raw, over };
+    let reader = Reader { switch: Arc::clone(switch), peer, transport, connection: connection.clone(), raw, over };
     switch.spawn("TCP reader", reader.run(reading, permit));
     Some(connection)
 }
@@ -119,6 +148,7 @@ async fn adopt(
 struct Reader {
     switch: Arc<Switch>,
     peer: SocketAddr,
+    transport: Transport,
     connection: SipConnection,
     /// What is answered without the stack.
     raw: mpsc::Sender<Vec<u8>>,
@@ -126,7 +156,7 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run(self, mut stream: OwnedReadHalf, permit: Option<OwnedSemaphorePermit>) {
+    async fn run(self, mut stream: impl AsyncRead + Unpin, permit: Option<OwnedSemaphorePermit>) {
         let mut framer = Framer::default();
         let mut buffer = vec![0; READ_BYTES];
         let idle = self.switch.gate.limits().idle;
@@ -182,7 +212,7 @@ impl Reader {
     }
 
     fn admit<'a>(&self, message: &'a [u8]) -> Admission<'a> {
-        admit(&self.switch.gate, message, Origin { source: self.peer, transport: Transport::Tcp })
+        admit(&self.switch.gate, message, Origin { source: self.peer, transport: self.transport })
     }
 
     async fn take(&self, message: &[u8]) -> Result<(), Broken> {
@@ -195,11 +225,10 @@ impl Reader {
     }
 
     async fn pass(&self, message: &[u8]) {
-        let parsed = SipMessage::try_from(message).ok();
-        let located =
-            parsed.and_then(|parsed| SipConnection::update_msg_received(parsed, self.peer, StackTransport::Tcp).ok());
+        let (parsed, kind) = (SipMessage::try_from(message).ok(), stack_transport(self.transport));
+        let located = parsed.and_then(|parsed| SipConnection::update_msg_received(parsed, self.peer, kind).ok());
         let Some(message) = located else { return };
-        let from = SipAddr::new(StackTransport::Tcp, self.peer.into());
+        let from = SipAddr::new(kind, self.peer.into());
         let taken = self.switch.endpoint.on_received_message(message, self.connection.clone(), &from).await;
         if taken.is_err() {
             trace!(peer = %self.peer, "Message not taken by the stack");
@@ -216,7 +245,7 @@ struct Broken;
 
 /// Writes what the stack and the doorman have to say, until either end is over.
 async fn write(
-    mut stream: OwnedWriteHalf,
+    mut stream: impl AsyncWrite + Unpin,
     mut messages: mpsc::Receiver<TransportEvent>,
     mut raw: mpsc::Receiver<Vec<u8>>,
     over: CancellationToken,
@@ -232,12 +261,16 @@ async fn write(
             () = over.cancelled() => break,
             else => break,
         };
-        let written = tokio::time::timeout(WRITE_WAIT_MAX, stream.write_all(&bytes)).await;
-        if !matches!(written, Ok(Ok(()))) {
+        let sending = async {
+            stream.write_all(&bytes).await?;
+            // TLS keeps back what is not asked for.
+            stream.flush().await
+        };
+        if !matches!(tokio::time::timeout(WRITE_WAIT_MAX, sending).await, Ok(Ok(()))) {
             break;
         }
     }
     over.cancel();
     // Bytes that cannot be flushed to a peer that has gone are lost either way.
-    let _gone = stream.shutdown().await;
+    let _gone = tokio::time::timeout(WRITE_WAIT_MAX, stream.shutdown()).await;
 }

@@ -65,32 +65,22 @@ impl Doorman {
 
     /// Judges one message: a datagram, or what a stream was cut into.
     pub(crate) fn judge(&mut self, message: &[u8], origin: Origin, now: Moment) -> Verdict {
-        let verdict = self.look(message, origin, now);
-        match &verdict {
-            Verdict::Drop => self.counts.dropped += 1,
-            Verdict::Pass { .. } | Verdict::PassPlain(_) | Verdict::Reply { .. } => {}
-        }
-        verdict
-    }
-
-    fn look(&mut self, message: &[u8], origin: Origin, now: Moment) -> Verdict {
         let (head, body) = split(message);
-        if head.len() > HEAD_BYTES_MAX {
-            return Verdict::Drop;
+        let within = head.len() <= HEAD_BYTES_MAX;
+        if within && head.starts_with(b"SIP/2.0 ") && body.is_some() {
+            return Verdict::Pass { length: message.len() };
         }
-        if head.starts_with(b"SIP/2.0 ") {
-            return if body.is_some() { Verdict::Pass { length: message.len() } } else { Verdict::Drop };
-        }
-        let Some((request, via)) = read(head, origin.source) else {
+        let Some((request, via)) = within.then(|| read(head, origin.source)).flatten() else {
+            self.counts.dropped += 1;
             return Verdict::Drop;
         };
         let allowed = if self.registrar.is_some() { ALLOW_REGISTER } else { ALLOW };
         let answer = match request.objection(body, &via, allowed) {
             // RFC 3261 17.1.1.3: an ACK is never answered.
             Some(_) if request.method == "ACK" => return Verdict::Drop,
-            Some(objection) => {
-                self.counts.refused += 1;
-                objection
+            Some(answer) => {
+                self.counts.refused += u64::from(answer.is_refusal());
+                answer
             }
             None => match self.serve(&request, origin, now) {
                 Service::Answered(answer) => answer,

@@ -17,6 +17,11 @@ impl Answer {
         Self { status, headers: Vec::new() }
     }
 
+    /// Whether it says no.
+    pub(super) fn is_refusal(&self) -> bool {
+        !self.status.starts_with('2')
+    }
+
     /// And a header more.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));

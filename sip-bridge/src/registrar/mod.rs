@@ -67,6 +67,8 @@ pub(crate) struct Registrar {
     config: RegistrarConfig,
     seal: Seal,
     people: HashMap<String, Person>,
+    /// Where phones registered from, and until when one may be there: asked for every datagram.
+    sources: HashMap<SocketAddr, Moment>,
 }
 
 /// What is kept for one user.
@@ -94,7 +96,7 @@ impl Registrar {
             let (bindings, used, failures) = Default::default();
             (user.name.clone(), Person { user: user.clone(), bindings, used, failures })
         });
-        Self { seal: Seal::new(config.secret), people: people.collect(), config }
+        Self { seal: Seal::new(config.secret), people: people.collect(), sources: HashMap::new(), config }
     }
 
     /// Where a user's phones are, the latest registered first.
@@ -107,14 +109,15 @@ impl Registrar {
         self.people.values().map(|person| person.bindings.live(now).count()).sum()
     }
 
-    /// Whether a registered phone holds this very connection or address.
+    /// Whether a phone has registered from this very address, or by this connection.
     pub(crate) fn needs(&self, source: SocketAddr, now: Moment) -> bool {
-        self.people.values().any(|person| person.bindings.live(now).any(|binding| binding.contact.source == source))
+        self.sources.get(&source).is_some_and(|until| *until > now)
     }
 
     /// The phones whose NAT must hear of us again.
     pub(crate) fn due(&mut self, now: Moment) -> Vec<Contact> {
         let pause = self.config.nat_pause;
+        self.sources.retain(|_, until| *until > now);
         self.people.values_mut().flat_map(|person| person.bindings.due(pause, now)).collect()
     }
 
@@ -216,10 +219,18 @@ impl Registrar {
             Wishes::These(wishes) => person.bindings.change(&wishes, &asked, now),
         };
         match changed {
-            Ok(()) => person.bindings.live(now).fold(Answer::new("200 OK"), |answer, binding| {
-                let left = binding.expires_at.since(now).as_secs();
-                answer.with("Contact", format!("<{}>;expires={left}", binding.contact.uri))
-            }),
+            Ok(()) => {
+                let until = person.bindings.live(now).filter(|binding| binding.contact.source == source);
+                if let Some(until) = until.map(|binding| binding.expires_at).max()
+                    && (self.sources.len() < SOURCES_MAX || self.sources.contains_key(&source))
+                {
+                    self.sources.insert(source, until);
+                }
+                person.bindings.live(now).fold(Answer::new("200 OK"), |answer, binding| {
+                    let left = binding.expires_at.since(now).as_secs();
+                    answer.with("Contact", format!("<{}>;expires={left}", binding.contact.uri))
+                })
+            }
             Err(NotChanged::Full) => Answer::new("403 Too Many Contacts"),
             Err(NotChanged::OutOfOrder) => Answer::new("500 Out Of Order"),
         }
@@ -304,6 +315,8 @@ fn hashed(what: &impl Hash) -> u64 {
     hasher.finish()
 }
 
+/// Addresses remembered; a phone beyond them is reached by its Contact.
+const SOURCES_MAX: usize = 100_000;
 /// Nonces remembered for one user.
 const USED_MAX: usize = 16;
 const URI_BYTES_MAX: usize = 512;

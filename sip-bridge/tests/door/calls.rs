@@ -191,9 +191,13 @@ async fn nobody_at_home_is_told() {
     dial.to = "sip:1@127.0.0.1:9;transport=tcp".to_owned();
     let mut out = caller.dial(dial.clone()).await.unwrap();
     assert_eq!(told(&mut out).await, "failed 503");
-    for bad in ["1001", "sip:", "sips:1@127.0.0.1", "http://x", "sip:1@h\r\nX: y", "sip:1@127.0.0.1;transport=ws"] {
+    for bad in ["1001", "sip:", "http://x", "sip:1@h\r\nX: y", "sip:1@127.0.0.1;transport=ws"] {
         let refused = caller.dial(Dial { to: bad.to_owned(), ..dial.clone() }).await;
         assert!(matches!(refused, Err(DoorError::BadTarget { .. })), "{bad} {refused:?}");
+    }
+    for secure in ["sips:1@127.0.0.1", "sip:1@127.0.0.1;transport=tls"] {
+        let refused = caller.dial(Dial { to: secure.to_owned(), ..dial.clone() }).await;
+        assert!(matches!(refused, Err(DoorError::NoTransport(Transport::Tls))), "{secure} {refused:?}");
     }
     empty(&caller).await;
 }
@@ -204,6 +208,7 @@ async fn a_port_in_use_is_named_with_the_way_out() {
     for (transport, key) in [(Transport::Udp, "sip.udp"), (Transport::Tcp, "sip.tcp")] {
         let addr = door.local_addr(transport);
         let config = match transport {
+            Transport::Tls => unreachable!("not in the table"),
             Transport::Udp => DoorConfig { udp: addr, ..DoorConfig::default() },
             Transport::Tcp => DoorConfig { tcp: addr, ..DoorConfig::default() },
         };

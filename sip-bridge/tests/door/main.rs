@@ -4,6 +4,7 @@
 
 mod calls;
 mod common;
+mod encrypted;
 mod flood;
 mod overtaken;
 mod peers;

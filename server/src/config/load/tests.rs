@@ -123,7 +123,11 @@ fn a_bad_value_is_told_with_its_place_and_a_good_one() {
 #[test]
 fn rules_between_fields_are_told_all_at_once() {
     let text = "[http]\nlisten = \"0.0.0.0:8080\"\n[sip]\nudp = \"off\"\ntcp = \"off\"\n";
-    check(text, &["hotline.toml:2:10:", "http.token is required", "HOTLINE_TOKEN", "sip: udp and tcp are both off"]);
+    check(
+        text,
+        &["hotline.toml:2:10:", "http.token is required", "HOTLINE_TOKEN", "sip: udp, tcp and tls are all off"],
+    );
+    check("[sip]\ntls = \"127.0.0.1:5061\"\n", &[":2:7:", "sip.tls: TLS needs a certificate", "tls_key"]);
     check("[media]\nports = \"20000-20010\"\n", &[":2:9:", "room for 6 legs", "sip.calls_max"]);
     check("[sip]\nudp = \"0.0.0.0:5060\"\n[media]\nlisten = \"127.0.0.1\"\n", &[":4:10:", "media.listen"]);
     let engine =
