@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::{AudioFrame, Codec, Moment};
-use media::{Clip, PACKET_MAX, Playout, RtpConfig, RtpSession, RtpTime, SeqNo, Ssrc};
+use media::{Attention, Clip, PACKET_MAX, Playout, RtpConfig, RtpSession, RtpTime, SeqNo, Ssrc};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -72,6 +72,30 @@ fn talk(speaker: &mut RtpSession, listener: &mut RtpSession, playout: &mut Playo
     }
 }
 
+/// 30 s in which packets of one leg go on to another, now unheard and now heard, with words of ours in between.
+fn pass_on(phone: &mut RtpSession, one: &mut RtpSession, two: &mut RtpSession) {
+    let (mut out, mut passed) = ([0; PACKET_MAX], [0; PACKET_MAX]);
+    let mut now = Moment::from_millis(1_000);
+    for n in 0..1_500_u64 {
+        now += Duration::from_millis(20);
+        if n % 200 == 0 {
+            one.set_attention(if n % 400 == 0 { Attention::Unheard } else { Attention::Heard });
+            phone.send_digit('#').unwrap();
+        }
+        let packet = phone.packet(&AudioFrame([n as i16; 320]), &mut out).unwrap();
+        if let Some(relay) = one.take_datagram(HERE, &out[..packet.len], now)
+            && n % 100 < 90
+        {
+            two.skip_packet();
+            assert!(two.relay(&relay, &mut passed).is_some());
+        } else {
+            two.packet(&AudioFrame::SILENCE, &mut passed);
+        }
+        one.next_frame(now);
+        while one.poll_event().is_some() {}
+    }
+}
+
 #[test]
 fn the_media_path_takes_no_memory_after_the_start() {
     let clips: Vec<Arc<[AudioFrame]>> = (0..15).map(|n| vec![AudioFrame([n * 100; 320]); 60].into()).collect();
@@ -83,5 +107,12 @@ fn the_media_path_takes_no_memory_after_the_start() {
         let counts = (change.allocations, change.reallocations, change.deallocations);
         assert_eq!(counts, (0, 0, 0), "{codec}: {change:?}");
         assert!(listener.stats().received > 1_200 && listener.stats().concealed_ms > 0, "it was a real call");
+        let (mut phone, mut one, mut two) = (session(codec), session(codec), session(codec));
+        let region = Region::new(ALLOCATOR);
+        pass_on(&mut phone, &mut one, &mut two);
+        let change = region.change();
+        let counts = (change.allocations, change.reallocations, change.deallocations);
+        assert_eq!(counts, (0, 0, 0), "{codec}, bridged: {change:?}");
+        assert_eq!(two.stats().sent, 1_500);
     }
 }

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use call::{CallEvent, CallId, EventRecord, LegId, Moment};
 use kept::{Keeping, header, open_call, recording_name, whole_call};
-use serde_json::Value;
+use serde_json::{Value, json};
 use server::http::CallControl;
+use server::wire::RecordMode;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
@@ -291,6 +292,29 @@ async fn a_live_call_is_asked_to_end_and_an_ended_one_is_not() {
     keeping.until_settled(header(1).call_id).await;
     assert_eq!(post(header(1).call_id).await, 409);
     assert_eq!(post(CallId::from_bits(99)).await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recording_of_a_live_call_is_paused_masked_and_resumed() {
+    let keeping = Keeping::start(None).await;
+    let mut call = keeping.begin(header(1));
+    call.record(open_call(&header(1)).remove(0));
+    let url = keeping.url(&format!("/v1/calls/{}/recording", header(1).call_id));
+    let post =
+        async |order: Value| reqwest::Client::new().post(&url).json(&order).send().await.unwrap().status().as_u16();
+    let cases = [
+        (json!({ "action": "mask" }), RecordMode::Silence),
+        (json!({ "action": "mask", "with": "tone" }), RecordMode::Tone),
+        (json!({ "action": "pause" }), RecordMode::Paused),
+        (json!({ "action": "resume" }), RecordMode::Running),
+    ];
+    for (order, mode) in cases {
+        assert_eq!(post(order).await, 202);
+        assert_eq!(call.controls.recv().await, Some(CallControl::Record(mode)));
+    }
+    for order in [json!({ "action": "erase" }), json!({}), json!({ "action": "mask", "with": "music" })] {
+        assert_eq!(post(order.clone()).await, 400, "{order}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -418,8 +418,8 @@ fn a_phone_that_suppresses_silence_stays_alive() {
     }
     assert_eq!(pair.tick(), None, "comfort noise is silence");
     assert_eq!(pair.listener.stats().received, 20);
-    // A receiver report on the same port (RFC 3550 6.4.2), and one of a stranger.
-    let report = [0x80, 201, 0, 1, 0, 0, 0x12, 0x34];
+    // A receiver report and an empty source description on the same port (RFC 3550 6.1), and those of a stranger.
+    let report = [0x80, 201, 0, 1, 0, 0, 0x12, 0x34, 0x80, 202, 0, 0];
     pair.now += Duration::from_secs(5);
     pair.listener.handle_datagram(address("203.0.113.9:9"), &report, pair.now);
     assert!(pair.listener.alive_at() < Some(pair.now), "a stranger proves nothing");
