@@ -3,6 +3,10 @@
 //! One enum each way, so that a session holds its codec by value and a codec with state is one more variant. All
 //! memory is taken in `new`; nothing here allocates afterwards.
 
+use std::fmt;
+
+use audio_codec::g722::{G722Decoder, G722Encoder};
+use audio_codec::{Decoder as _, Encoder as _};
 use call::{Codec, SampleRate};
 use opus::{Application, Bitrate, Channels};
 use thiserror::Error;
@@ -11,7 +15,7 @@ use crate::g711;
 use crate::jitter::PAYLOAD_MAX;
 
 /// The codecs a session can carry, best first, for the offer and answer.
-pub const CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
+pub const CODECS: [Codec; 4] = [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
 
 /// A codec we can name but not carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -19,8 +23,9 @@ pub const CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
 pub struct CodecUnsupported(pub Codec);
 
 /// Payload bytes to samples.
-#[derive(Debug)]
 pub(crate) enum Decoder {
+    /// G.722.
+    G722(Box<G722Decoder>),
     /// Opus, decoded at the rate of the house, so that nothing has to be resampled.
     Opus(opus::Decoder),
     /// G.711 A-law.
@@ -32,7 +37,7 @@ pub(crate) enum Decoder {
 impl Decoder {
     pub(crate) fn new(codec: Codec) -> Result<Self, CodecUnsupported> {
         match codec {
-            Codec::G722 => Err(CodecUnsupported(codec)),
+            Codec::G722 => Ok(Self::G722(Box::default())),
             Codec::Opus => opus::Decoder::new(OPUS_RATE.hz(), Channels::Mono)
                 .map(Self::Opus)
                 .map_err(|_out_of_memory| CodecUnsupported(codec)),
@@ -44,12 +49,14 @@ impl Decoder {
     /// The rate of the samples.
     pub(crate) const fn rate(&self) -> SampleRate {
         match self {
+            Self::G722(_) => SampleRate::HZ_16000,
             Self::Opus(_) => OPUS_RATE,
             Self::Pcma | Self::Pcmu => SampleRate::HZ_8000,
         }
     }
 
-    /// How long a payload lasts, in ticks of the RTP clock; 0 when it is none of this codec. G.711: one byte, one tick.
+    /// How long a payload lasts, in ticks of the RTP clock; 0 when it is none of this codec. G.711 and
+    /// G.722: one byte, one tick (RFC 3551 4.5.2: the clock of G.722 ticks at 8 kHz by an old mistake).
     pub(crate) fn ticks(&self, payload: &[u8]) -> u32 {
         match self {
             // RFC 7587 4.2: the clock ticks at 48 kHz whatever the sound does.
@@ -57,7 +64,7 @@ impl Decoder {
                 .ok()
                 .and_then(|ticks| u32::try_from(ticks).ok())
                 .unwrap_or(0),
-            Self::Pcma | Self::Pcmu => payload.len() as u32,
+            Self::G722(_) | Self::Pcma | Self::Pcmu => payload.len() as u32,
         }
     }
 
@@ -65,6 +72,7 @@ impl Decoder {
     /// broken becomes nothing.
     pub(crate) fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
         match self {
+            Self::G722(decoder) => decoder.decode_into(payload, out).unwrap_or(0),
             Self::Opus(decoder) => decoder.decode(payload, out, false).unwrap_or(0),
             Self::Pcma => g711::map(payload, out, g711::linear_from_a_law),
             Self::Pcmu => g711::map(payload, out, g711::linear_from_mu_law),
@@ -75,7 +83,7 @@ impl Decoder {
     pub(crate) const fn conceals(&self) -> bool {
         match self {
             Self::Opus(_) => true,
-            Self::Pcma | Self::Pcmu => false,
+            Self::G722(_) | Self::Pcma | Self::Pcmu => false,
         }
     }
 
@@ -95,6 +103,18 @@ impl Decoder {
             piece[..made].copy_from_slice(&room[..made]);
             piece[made..].fill(0);
         }
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Decoder")
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Encoder")
     }
 }
 
@@ -127,8 +147,9 @@ fn opus_encoder() -> Result<opus::Encoder, opus::Error> {
 }
 
 /// Samples to payload bytes.
-#[derive(Debug)]
 pub(crate) enum Encoder {
+    /// G.722.
+    G722(Box<G722Encoder>),
     /// Opus, and for how many frames there has been nothing but silence.
     Opus(opus::Encoder, u32),
     /// G.711 A-law.
@@ -140,7 +161,7 @@ pub(crate) enum Encoder {
 impl Encoder {
     pub(crate) fn new(codec: Codec) -> Result<Self, CodecUnsupported> {
         match codec {
-            Codec::G722 => Err(CodecUnsupported(codec)),
+            Codec::G722 => Ok(Self::G722(Box::default())),
             Codec::Opus => {
                 opus_encoder().map(|encoder| Self::Opus(encoder, 0)).map_err(|_out_of_memory| CodecUnsupported(codec))
             }
@@ -152,6 +173,7 @@ impl Encoder {
     /// The rate the samples must have.
     pub(crate) const fn rate(&self) -> SampleRate {
         match self {
+            Self::G722(_) => SampleRate::HZ_16000,
             Self::Opus(..) => OPUS_RATE,
             Self::Pcma | Self::Pcmu => SampleRate::HZ_8000,
         }
@@ -161,6 +183,7 @@ impl Encoder {
     /// nothing needs to be sent, because nobody speaks.
     pub(crate) fn encode(&mut self, samples: &[i16], out: &mut [u8]) -> usize {
         match self {
+            Self::G722(encoder) => encoder.encode_into(samples, out).unwrap_or(0),
             Self::Opus(encoder, silent) => {
                 let is_silent = samples.iter().all(|sample| *sample == 0);
                 *silent = if is_silent { silent.saturating_add(1) } else { 0 };
@@ -272,8 +295,19 @@ mod tests {
     }
 
     #[test]
-    fn codecs_to_come_are_refused_by_name() {
-        assert_eq!(Decoder::new(Codec::G722).unwrap_err(), CodecUnsupported(Codec::G722));
-        assert_eq!(Encoder::new(Codec::G722).unwrap_err(), CodecUnsupported(Codec::G722));
+    fn g722_keeps_a_tone_and_its_time() {
+        let (mut encoder, mut decoder) = (Encoder::new(Codec::G722).unwrap(), Decoder::new(Codec::G722).unwrap());
+        let (mut bytes, mut heard) = ([0; 200], [0; 400]);
+        for n in 0..20 {
+            let length = encoder.encode(&tone(n * 320, 320), &mut bytes);
+            assert_eq!((length, decoder.ticks(&bytes[..length])), (160, 160), "20 ms");
+            assert_eq!(decoder.decode(&bytes[..length], &mut heard), 320);
+            let loud = rms(&heard[..320]);
+            assert!(n < 2 || (5_000.0..6_300.0).contains(&loud), "frame {n}: {loud}");
+        }
+        for payload in [&[][..], &[0xff; 199], &[0x55; 7]] {
+            assert_eq!(decoder.decode(payload, &mut heard), payload.len() * 2, "any byte is sound");
+        }
+        assert_eq!(decoder.decode(&[0; 300], &mut heard), 0, "what does not fit is refused whole");
     }
 }

@@ -99,6 +99,8 @@ fn pass_on(phone: &mut RtpSession, one: &mut RtpSession, two: &mut RtpSession) {
 #[test]
 fn the_media_path_takes_no_memory_after_the_start() {
     let clips: Vec<Arc<[AudioFrame]>> = (0..15).map(|n| vec![AudioFrame([n * 100; 320]); 60].into()).collect();
+    // The harness itself allocates while the first of this runs.
+    talk(&mut session(Codec::Pcmu), &mut session(Codec::Pcmu), &mut Playout::new(), &clips);
     for codec in media::CODECS {
         let (mut speaker, mut listener, mut playout) = (session(codec), session(codec), Playout::new());
         let region = Region::new(ALLOCATOR);
@@ -106,7 +108,10 @@ fn the_media_path_takes_no_memory_after_the_start() {
         let change = region.change();
         let counts = (change.allocations, change.reallocations, change.deallocations);
         assert_eq!(counts, (0, 0, 0), "{codec}: {change:?}");
-        assert!(listener.stats().received > 1_200 && listener.stats().concealed_ms > 0, "it was a real call");
+        // Opus sends nothing while no clip plays.
+        let least = if codec == Codec::Opus { 600 } else { 1_200 };
+        let stats = listener.stats();
+        assert!(stats.received > least && stats.concealed_ms > 0, "{codec}: it was a real call: {stats:?}");
         let (mut phone, mut one, mut two) = (session(codec), session(codec), session(codec));
         let region = Region::new(ALLOCATOR);
         pass_on(&mut phone, &mut one, &mut two);

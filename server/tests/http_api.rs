@@ -124,8 +124,9 @@ async fn without_the_token_nothing_is_told_but_that_the_server_lives() {
                 request = request.header("authorization", wrong);
             }
             let response = request.send().await.unwrap();
-            let expected = if path == "/healthz" { 200 } else { 401 };
-            assert_eq!(response.status(), expected, "{path} with {wrong:?}");
+            // The page for calls is for everybody; it tells nothing and needs a token of its own to call.
+            let is_open = path == "/healthz" || path.starts_with("/call");
+            assert_eq!(response.status() != 401, is_open, "{path} with {wrong:?}: {}", response.status());
         }
         let response = client.get(&url).bearer_auth(TOKEN).send().await.unwrap();
         assert_ne!(response.status(), 401, "{path}");
@@ -151,7 +152,7 @@ async fn every_documented_path_is_served_and_the_description_is_openapi_3_1() {
         assert!(!text.contains("nothing at this path"), "{path}");
     }
     let served = include_str!("../src/http/router.rs").lines().filter_map(|line| line.split("route(\"").nth(1));
-    let served: BTreeSet<_> = served.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+    let served: BTreeSet<_> = served.map(|rest| rest.split('"').next().unwrap().replace("{*", "{")).collect();
     let documented: BTreeSet<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(served, documented);
 }

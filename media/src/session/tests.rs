@@ -88,7 +88,9 @@ fn tone(n: usize) -> AudioFrame {
 #[test]
 fn what_is_said_is_heard() {
     // Tables answer at once and exactly; Opus has a look ahead and an ear.
-    for (codec, warm_up, tolerance) in [(Codec::Opus, 8, 900.0), (Codec::Pcmu, 3, 250.0), (Codec::Pcma, 3, 250.0)] {
+    for (codec, warm_up, tolerance) in
+        [(Codec::Opus, 8, 900.0), (Codec::G722, 4, 350.0), (Codec::Pcmu, 3, 250.0), (Codec::Pcma, 3, 250.0)]
+    {
         let mut pair = Pair::new(codec);
         assert_eq!(pair.tick(), None, "before anything has come");
         let mut loudness = Vec::new();
@@ -293,7 +295,6 @@ fn keys_nobody_agreed_on_are_refused() {
 #[test]
 fn a_codec_may_change_in_the_call() {
     let mut pair = Pair::new(Codec::Pcmu);
-    assert!(RtpSession::new(config(Codec::G722, there())).is_err());
     for n in 0..40 {
         if n == 20 {
             pair.speaker.set_codec(Codec::Pcma, 8, None).unwrap();

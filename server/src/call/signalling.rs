@@ -204,4 +204,4 @@ fn media_direction(direction: sip_bridge::sdp::MediaDirection) -> media::MediaDi
 }
 
 /// What we can speak, in the order we prefer.
-const CODECS: [Codec; 3] = [Codec::Pcmu, Codec::Pcma, Codec::Opus];
+const CODECS: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];

@@ -155,14 +155,6 @@ impl Config {
                 "widen the range, or lower webrtc.calls_max",
             ));
         }
-        let listen = webrtc.listen.unwrap_or_else(|| self.media_listen());
-        if webrtc.enabled && !self.http.listen.ip().is_loopback() && listen.is_loopback() {
-            broken.push(rule(
-                "webrtc.listen",
-                "the page can be opened from other machines, but the sound of its calls could not come through",
-                "set webrtc.listen to an address that they reach, or webrtc.enabled to false",
-            ));
-        }
     }
 
     fn check_speech(&self, broken: &mut Vec<BrokenRule>) {

@@ -93,13 +93,8 @@ impl Peer {
         let track = Arc::new(TrackLocalStaticRTP::new(voice_track(ssrc)));
         let agreed = Agreed { opus: 0, telephone_event: None };
         let mut peer = Self { connection, track, gathering, ssrc, agreed, events };
-        match peer.begin(offer).await {
-            Ok(answer) => Ok((peer, answer)),
-            Err(error) => {
-                peer.close().await;
-                Err(error)
-            }
-        }
+        let answer = peer.begin(offer).await?;
+        Ok((peer, answer))
     }
 
     async fn begin(&mut self, offer: String) -> Result<String, OfferError> {
@@ -161,8 +156,18 @@ impl Peer {
 
     /// Ends the connection, and tells the browser so.
     pub(super) async fn close(&self) {
-        // Whatever goes wrong here, the connection is dropped next.
+        // Whatever goes wrong here is tried again when the connection is dropped.
         let _ = timeout(CLOSE_WAIT, self.connection.close()).await;
+    }
+}
+
+impl Drop for Peer {
+    /// Dropped alone, the library's task would live on: so the connection is closed whatever way its leg ended.
+    fn drop(&mut self) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let connection = self.connection.clone();
+            runtime.spawn(async move { timeout(CLOSE_WAIT, connection.close()).await });
+        }
     }
 }
 

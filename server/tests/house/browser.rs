@@ -146,7 +146,9 @@ fn the_page_says_honestly_why_there_is_no_call() {
 
 #[test]
 fn what_is_no_offer_is_refused_with_a_problem() {
-    let house = TestHouse::start("browser-offers", &format!("[webrtc]\n{PORTS}calls_max = 8\n"));
+    let house = TestHouse::start("browser-offers", &format!("[webrtc]\n{PORTS}calls_max = 8\ntoken = \"{TOKEN}\"\n"));
+    let unknown = drive(&house, json!({ "query": "?language=en", "steps": [["open"], ["call"], ["at", "failed"]] }));
+    assert!(unknown["text"].as_str().unwrap().contains("This page may not call here."), "{unknown:#}");
     let check = |kind: &str, body: &str, expected: &str, told: &str| {
         let (status, answer) = offer(&house, kind, body);
         assert_eq!(status, expected, "{answer}");
@@ -163,15 +165,20 @@ fn what_is_no_offer_is_refused_with_a_problem() {
     }
     let gone = Command::new("curl")
         .args(["-s", "-X", "DELETE", &format!("http://{}/v1/webrtc/calls/0123", house.http)])
+        .args(["-H", &format!("Authorization: Bearer {TOKEN}")])
         .output()
         .unwrap();
     assert!(text(&gone).contains("no such call"), "{}", text(&gone));
 }
 
+/// What the page must show, where a house asks for it.
+const TOKEN: &str = "a token for the page";
+
 /// Sends an offer; returns the status and the answer.
 fn offer(house: &TestHouse, kind: &str, body: &str) -> (String, String) {
     let mut curl = Command::new("curl")
         .args(["-s", "-w", "\n%{http_code}", "--max-time", "10", "-H", &format!("Content-Type: {kind}")])
+        .args(["-H", &format!("Authorization: Bearer {TOKEN}")])
         .args(["--data-binary", "@-", &format!("http://{}/v1/webrtc/offer?language=en", house.http)])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
